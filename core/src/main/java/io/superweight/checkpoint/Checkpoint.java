@@ -1,0 +1,63 @@
+package io.superweight.checkpoint;
+
+import io.superweight.InputException;
+import io.superweight.tensor.Tensor;
+import java.nio.file.Path;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * The weights and the configuration of one model, memory-mapped and never written. A folder in
+ * Hugging Face's layout and a GGUF file look alike from here on.
+ *
+ * <p>Tensors are views of the mapping: valid until {@link #close()}. Thread-safe.
+ */
+public interface Checkpoint extends AutoCloseable {
+
+  /** The file format, which decides tensor names and a few storage conventions. */
+  enum Format {
+    SAFETENSORS,
+    GGUF
+  }
+
+  Format format();
+
+  /** Where it was opened, as the user would name it: a path, {@code org/name@revision}, …. */
+  String source();
+
+  /** The hyperparameters, in the newest key names of Hugging Face's {@code config.json}. */
+  ModelConfig config();
+
+  /** The names of all tensors, in the order of the file. */
+  Set<String> names();
+
+  Optional<Tensor> find(String name);
+
+  /**
+   * The tensor of that name.
+   *
+   * @throws InputException of kind MALFORMED if there is none
+   */
+  default Tensor require(String name) {
+    return find(name)
+        .orElseThrow(() ->
+            new InputException(
+                InputException.Kind.MALFORMED,
+                source() + ": the checkpoint has no tensor \"" + name + "\"; is it complete?"));
+  }
+
+  /** The bytes of all tensors. */
+  long tensorBytes();
+
+  /**
+   * A SHA-256 over names, types, shapes and bytes sampled evenly from each tensor (all bytes of
+   * small ones): it tells models apart without reading them whole. Lower-case hex.
+   */
+  String digest();
+
+  /** The folder or file that tokenizer files are looked for in; empty for one held in memory. */
+  Optional<Path> path();
+
+  @Override
+  void close();
+}

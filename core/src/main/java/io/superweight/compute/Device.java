@@ -1,0 +1,132 @@
+package io.superweight.compute;
+
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/**
+ * The few operations that a decoder needs, and the only place that knows how numbers are computed.
+ *
+ * <p>Contract: products and sums are float32 at least. The bits of a result depend on shapes and on
+ * the device alone, never on the number of threads or on timing. Calls return when the result is
+ * there. A device may be used from one thread at a time; it uses its own threads inside.
+ */
+public interface Device extends AutoCloseable {
+
+  /** What it is, for reports: {@code "java, Vector API 512 bit, 2 threads"}. */
+  String description();
+
+  /** Memory that is freed as one. */
+  interface Scope extends AutoCloseable {
+    /** Zeroed values {@code [rows, cols]}. */
+    Buffer allocate(int rows, int cols);
+
+    /** A copy of {@code values} as {@code [values.length / cols, cols]}. */
+    Buffer upload(float[] values, int cols);
+
+    @Override
+    void close();
+  }
+
+  /** A new scope; the caller closes it. */
+  Scope scope();
+
+  /**
+   * The values in host memory: on a CPU device the segment itself, so writing through it works
+   * there.
+   */
+  MemorySegment host(Buffer buffer);
+
+  /** {@code y[m, n] = Σ_k x[m, k] · W[n, k]}; x is {@code [M, cols]}, y is {@code [M, rows]}. */
+  void matmul(Buffer x, Matrix w, Buffer y);
+
+  /** Row {@code row} of a matrix in float32, {@code [cols]}, as {@link #matmul} reads it. */
+  float[] row(Matrix w, int row);
+
+  /**
+   * {@code y[m, column] = Σ_k x[m, k] · weights[k]}: one output channel computed again with other
+   * weights, rounded as {@link #matmul} rounds.
+   */
+  void matmulColumn(Buffer x, float[] weights, Buffer y, int column);
+
+  /** {@code out[i, :] = table[ids[i], :]}. */
+  void embed(Matrix table, int[] ids, Buffer out);
+
+  /** {@code y[m, :] += bias}, bias {@code [1, cols]}. */
+  void addBias(Buffer y, Buffer bias);
+
+  /** {@code y += factor · x}, same shapes. */
+  void add(Buffer y, Buffer x, float factor);
+
+  /** {@code x *= factor}. */
+  void scale(Buffer x, float factor);
+
+  /** {@code x = min(max(x, −limit), limit)} (OLMo's clip_qkv). */
+  void clamp(Buffer x, float limit);
+
+  /** {@code x = cap · tanh(x / cap)} (Gemma 2's logits). */
+  void softcap(Buffer x, float cap);
+
+  /** Copies all values, same shapes. */
+  void copy(Buffer from, Buffer to);
+
+  /** {@code to[:, toColumn + i] = from[:, fromColumn + i]} for i below {@code count}. */
+  void copyColumns(Buffer from, int fromColumn, Buffer to, int toColumn, int count);
+
+  /** {@code out[i, :] = x[rows[i], :]}. */
+  void gatherRows(Buffer x, int[] rows, Buffer out);
+
+  /** {@code y[rows[i], :] += factors[i] · x[i, :]}, in the order of i. */
+  void scatterAddRows(Buffer x, int[] rows, float[] factors, Buffer y);
+
+  /**
+   * Root-mean-square norm of each row: {@code y = x / √(mean(x²) + epsilon) · (weight + offset)};
+   * weight may be null for none. x and y may be the same buffer.
+   */
+  void rmsNorm(Buffer x, Buffer weight, float offset, float epsilon, Buffer y);
+
+  /**
+   * LayerNorm of each row; weight and bias may be null for none. x and y may be the same buffer.
+   */
+  void layerNorm(Buffer x, Buffer weight, Buffer bias, float epsilon, Buffer y);
+
+  /**
+   * Rotary position embedding of the first {@code 2 · cos.cols()} channels of each head, in place.
+   * Row m is at {@code positions[m]}. Channel i is paired with channel {@code i + cos.cols()}, or
+   * where {@code interleaved} channel 2i with 2i + 1.
+   *
+   * @param x {@code [M, heads · headDim]}
+   * @param cos {@code [positions, pairs]}, and sin likewise
+   */
+  void rope(Buffer x, int headDim, Buffer cos, Buffer sin, int[] positions, boolean interleaved);
+
+  /**
+   * Causal softmax attention, sequence by sequence.
+   *
+   * @param q {@code [M, heads · headDim]}
+   * @param k {@code [L, keyValueHeads · headDim]}, and v likewise
+   * @param out {@code [M, heads · headDim]}
+   */
+  void attention(
+      Buffer q, Buffer k, Buffer v, Buffer out, List<AttentionSpec.Span> spans, AttentionSpec spec);
+
+  /** {@code x = activation(x)}. */
+  void activate(Activation activation, Buffer x);
+
+  /** {@code gate = activation(gate) · up}. */
+  void gate(Activation activation, Buffer gate, Buffer up);
+
+  /** {@code result[m] = log softmax(logits[m])[targets[m]]} in nats. */
+  double[] logProbabilities(Buffer logits, int[] targets);
+
+  /**
+   * Kullback–Leibler divergence {@code Σ p log(p/q)} of each row in nats, p and q being softmaxes
+   * of the rows.
+   */
+  double[] divergence(Buffer logitsP, Buffer logitsQ);
+
+  /** The first column of the largest value of each row. */
+  int[] argMax(Buffer x);
+
+  @Override
+  void close();
+}

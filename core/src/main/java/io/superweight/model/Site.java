@@ -1,0 +1,81 @@
+package io.superweight.model;
+
+/**
+ * A named place in the forward pass.
+ *
+ * @param layer the layer, −1 outside of layers
+ * @param expert the expert, −1 where the site is not an expert's
+ */
+public record Site(Kind kind, int layer, int expert) {
+
+  /** What flows there; the shape is {@code [tokens, width]}. */
+  public enum Kind {
+    /** Token embeddings (scaled, with learned positions added): hidden size. */
+    EMBED("embed", false, false),
+    /** Residual stream entering a layer: hidden size. */
+    RESID_PRE("resid.pre", true, false),
+    /**
+     * What attention adds to the residual stream (after a post-norm, where there is one): hidden
+     * size.
+     */
+    ATTN_OUT("attn.out", true, false),
+    /** Input of the down projection: intermediate size. */
+    DOWN_IN("mlp.down.in", true, false),
+    /** Output of the down projection, before a post-norm: hidden size. */
+    DOWN_OUT("mlp.down.out", true, false),
+    /** Input of an expert's down projection, for the tokens routed to it: its intermediate size. */
+    EXPERT_DOWN_IN("mlp.experts.{e}.down.in", true, true),
+    /** Output of an expert's down projection, before the router's weight: hidden size. */
+    EXPERT_DOWN_OUT("mlp.experts.{e}.down.out", true, true),
+    /**
+     * What the MLP adds to the residual stream (after a post-norm, where there is one): hidden
+     * size.
+     */
+    MLP_OUT("mlp.out", true, false),
+    /** Residual stream leaving a layer: hidden size. */
+    RESID_POST("resid.post", true, false),
+    /** Output of the final norm: hidden size. */
+    FINAL_NORM("final_norm", false, false),
+    /** Logits: vocabulary size. */
+    LOGITS("logits", false, false);
+
+    private final String text;
+    private final boolean inLayer;
+    private final boolean inExpert;
+
+    Kind(String text, boolean inLayer, boolean inExpert) {
+      this.text = text;
+      this.inLayer = inLayer;
+      this.inExpert = inExpert;
+    }
+
+    /** Whether each layer has one. */
+    public boolean inLayer() {
+      return inLayer;
+    }
+
+    /** Whether each expert has one. */
+    public boolean inExpert() {
+      return inExpert;
+    }
+  }
+
+  public static Site of(Kind kind) {
+    return new Site(kind, -1, -1);
+  }
+
+  public static Site of(Kind kind, int layer) {
+    return new Site(kind, layer, -1);
+  }
+
+  /** The stable name: {@code layers.3.mlp.down.in}, {@code final_norm}. */
+  public String name() {
+    String text = kind.text.replace("{e}", String.valueOf(expert));
+    return kind.inLayer ? "layers." + layer + "." + text : text;
+  }
+
+  @Override
+  public String toString() {
+    return name();
+  }
+}

@@ -1,0 +1,26 @@
+package io.superweight.model;
+
+import java.util.Collection;
+import java.util.List;
+
+/**
+ * An edited version of the model that a pass carries beside others.
+ *
+ * @param name for reports
+ * @param edits weights with other values; at most one for a coordinate
+ * @param transforms replacements of activations, applied in order
+ */
+public record Variant(String name, List<ScalarEdit> edits, List<ActivationTransform> transforms) {
+  /** The model as it is. */
+  public static final Variant INTACT = new Variant("intact", List.of(), List.of());
+
+  public Variant {
+    edits = List.copyOf(edits);
+    transforms = List.copyOf(transforms);
+  }
+
+  /** The model with some weights zeroed. */
+  public static Variant zeroed(String name, Collection<Coordinate> coordinates) {
+    return new Variant(name, coordinates.stream().map(ScalarEdit::zero).toList(), List.of());
+  }
+}
