@@ -1,0 +1,254 @@
+package io.superweight.model;
+
+import io.superweight.InputException;
+import io.superweight.checkpoint.Checkpoint;
+import io.superweight.compute.Buffer;
+import io.superweight.compute.Device;
+import io.superweight.compute.Matrix;
+import io.superweight.model.family.Families;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * A decoder on a device: the checkpoint's weights, read where they lie, and the passes over them.
+ *
+ * <p>It goes layer by layer over all sequences of all variants, so that one pass reads each weight
+ * from disk once. Not thread-safe: one pass at a time. It closes neither the checkpoint nor the
+ * device.
+ */
+public final class Transformer implements AutoCloseable {
+  private final Checkpoint checkpoint;
+  private final Architecture architecture;
+  private final Device device;
+  private final Device.Scope scope;
+  private final Weights weights;
+
+  private Transformer(Checkpoint checkpoint, Architecture architecture, Device device) {
+    this.checkpoint = checkpoint;
+    this.architecture = architecture;
+    this.device = device;
+    this.scope = device.scope();
+    try {
+      this.weights = new Weights(checkpoint, architecture, device, scope);
+    } catch (RuntimeException e) {
+      scope.close();
+      throw e;
+    }
+  }
+
+  /**
+   * Binds the weights of a checkpoint.
+   *
+   * @throws InputException of kind UNSUPPORTED for an unknown architecture, MALFORMED where tensors
+   *     are missing or have other shapes than the configuration asks for
+   */
+  public static Transformer load(Checkpoint checkpoint, Device device) {
+    return new Transformer(checkpoint, Families.of(checkpoint), device);
+  }
+
+  public Architecture architecture() {
+    return architecture;
+  }
+
+  public Checkpoint checkpoint() {
+    return checkpoint;
+  }
+
+  public Device device() {
+    return device;
+  }
+
+  public int layers() {
+    return architecture.layers();
+  }
+
+  public int hiddenSize() {
+    return architecture.hiddenSize();
+  }
+
+  public int vocabularySize() {
+    return architecture.vocabularySize();
+  }
+
+  /** Tokens of the longest sequence. */
+  public int maxPositions() {
+    return architecture.maxPositions();
+  }
+
+  /** Experts of a layer; 0 where its MLP is dense. */
+  public int experts(int layer) {
+    return weights.layers.get(layer).experts().size();
+  }
+
+  /**
+   * Whether the MLP's output goes through a norm before it joins the residual stream (Gemma 2 and
+   * 3, OLMo-2).
+   */
+  public boolean postNorm() {
+    return architecture.norm().placement() != Architecture.NormPlacement.PRE;
+  }
+
+  /** The weight of that norm as it is applied, {@code [hidden]}; only where {@link #postNorm}. */
+  public float[] postNormWeight(int layer) {
+    if (!postNorm()) {
+      throw new IllegalStateException(architecture.family() + " has no norm after the MLP");
+    }
+    Buffer stored = weights.layers.get(layer).mlpPostNorm().weight();
+    float[] values =
+        new SiteValues(0, 0, device.host(stored), 1, stored.cols(), new int[] {0}).toArray();
+    for (int i = 0; i < values.length; i++) {
+      values[i] += architecture.norm().offset();
+    }
+    return values;
+  }
+
+  /**
+   * A layer's down projection {@code [hidden, intermediate]}; of an expert where {@code expert ≥
+   * 0}.
+   */
+  public Matrix down(int layer, int expert) {
+    Weights.Layer bound = weights.layers.get(layer);
+    if (expert < 0 && bound.mlp() == null) {
+      throw new IllegalArgumentException("layer " + layer + " has experts: name one");
+    }
+    return (expert < 0 ? bound.mlp() : bound.experts().get(expert)).down().matrix();
+  }
+
+  /**
+   * The matrices whose scalars can be named in a {@link Coordinate}, by canonical part name, in
+   * order.
+   */
+  public Map<String, Matrix> matrices() {
+    return java.util.Collections.unmodifiableMap(weights.editable);
+  }
+
+  /**
+   * The value of a weight.
+   *
+   * @throws InputException of kind USAGE where the model has no such coordinate
+   */
+  public float weight(Coordinate coordinate) {
+    return device.row(require(coordinate), coordinate.row())[coordinate.col()];
+  }
+
+  /** The matrix that a coordinate lies in. */
+  private Matrix require(Coordinate coordinate) {
+    Matrix matrix = weights.editable.get(coordinate.part());
+    if (matrix == null) {
+      throw new InputException(
+          InputException.Kind.USAGE,
+          "the model has no matrix "
+              + coordinate.part()
+              + "; it has "
+              + layers()
+              + " layers, with parts like "
+              + weights.editable.keySet().stream()
+                  .filter(part -> part.endsWith("down"))
+                  .findFirst()
+                  .orElse("none"));
+    }
+    if (coordinate.row() >= matrix.rows() || coordinate.col() >= matrix.cols()) {
+      throw new InputException(
+          InputException.Kind.USAGE,
+          coordinate
+              + " lies outside of the matrix, which is ["
+              + matrix.rows()
+              + ", "
+              + matrix.cols()
+              + "]");
+    }
+    return matrix;
+  }
+
+  /**
+   * One pass: every sequence through every variant.
+   *
+   * @param sequences token ids, at least one each
+   * @param variants the versions of the model; results are indexed in this order
+   * @param probes observers of sites
+   * @param head what to do after the last layer
+   * @throws InputException of kind TEXT for an empty or too long sequence or an id outside of the
+   *     vocabulary, of kind USAGE for an edit of a weight that the model does not have
+   */
+  public PassResult forward(
+      List<int[]> sequences, List<Variant> variants, List<? extends Probe> probes, Head head) {
+    check(sequences, variants);
+    try (ForwardPass pass =
+        new ForwardPass(architecture, weights, device, sequences, variants, probes)) {
+      return pass.run(head);
+    }
+  }
+
+  /**
+   * Greedy text: the most probable next token, {@code count} times, with a key-value cache.
+   *
+   * @return {@code [variant][count]} token ids
+   * @throws InputException as {@link #forward}; of kind TEXT where prompt and text exceed the
+   *     context
+   */
+  public int[][] generate(List<Variant> variants, int[] prompt, int count) {
+    check(List.of(prompt), variants);
+    if (prompt.length + count > maxPositions()) {
+      throw tooLong(prompt.length + count);
+    }
+    try (ForwardPass pass =
+        ForwardPass.cached(architecture, weights, device, variants, prompt.length + count)) {
+      int[][] text = new int[variants.size()][count];
+      int[][] next = new int[variants.size()][];
+      java.util.Arrays.fill(next, prompt);
+      for (int i = 0; i < count; i++) {
+        int[] chosen = pass.step(next);
+        for (int v = 0; v < chosen.length; v++) {
+          text[v][i] = chosen[v];
+          next[v] = new int[] {chosen[v]};
+        }
+      }
+      return text;
+    }
+  }
+
+  private void check(List<int[]> sequences, List<Variant> variants) {
+    if (sequences.isEmpty() || variants.isEmpty()) {
+      throw new IllegalArgumentException("a pass needs sequences and variants");
+    }
+    for (int[] sequence : sequences) {
+      if (sequence.length == 0) {
+        throw new InputException(
+            InputException.Kind.TEXT, "the prompt is empty: give it at least one token");
+      }
+      if (sequence.length > maxPositions()) {
+        throw tooLong(sequence.length);
+      }
+      for (int id : sequence) {
+        if (id < 0 || id >= vocabularySize()) {
+          throw new InputException(
+              InputException.Kind.TEXT,
+              "token id "
+                  + id
+                  + " is outside of the model's vocabulary of "
+                  + vocabularySize()
+                  + "; do tokenizer and model belong together?");
+        }
+      }
+    }
+    for (Variant variant : variants) {
+      for (ScalarEdit edit : variant.edits()) {
+        require(edit.coordinate());
+      }
+    }
+  }
+
+  private InputException tooLong(int tokens) {
+    return new InputException(
+        InputException.Kind.TEXT,
+        tokens
+            + " tokens are more than the model's context of "
+            + maxPositions()
+            + ": give a shorter text");
+  }
+
+  @Override
+  public void close() {
+    scope.close();
+  }
+}
