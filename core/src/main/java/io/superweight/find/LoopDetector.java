@@ -29,8 +29,7 @@ public final class LoopDetector {
     int half = grams / 2;
     int repeats = 0;
     for (int i = 0; i < grams; i++) {
-      List<Integer> gram =
-          List.of(ids[i], ids[i + 1], ids[i + 2], ids[i + 3]);
+      List<Integer> gram = List.of(ids[i], ids[i + 1], ids[i + 2], ids[i + 3]);
       if (!seen.add(gram) && i >= half) {
         repeats++;
       }
