@@ -1,0 +1,491 @@
+package io.superweight.compute.cpu;
+
+import io.superweight.compute.Activation;
+import io.superweight.compute.AttentionSpec;
+import io.superweight.compute.Buffer;
+import io.superweight.compute.Device;
+import io.superweight.compute.Matrix;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The pure-Java device: weights are read where they lie, products and sums are float32.
+ *
+ * <p>What is bit-stable: every element of a result is computed by one thread in an order that
+ * depends on the shapes alone, so the bits are the same for any number of threads. An element of a
+ * product depends on its row of x and its row of W only: not on the number of tokens, not on the
+ * other rows; {@link #matmulColumn} gives the bits that {@link #matmul} gives for the same weights.
+ */
+public final class CpuDevice implements Device {
+  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT;
+
+  /** Elements below which an element-wise operation is not worth a second thread. */
+  private static final long GRAIN = 16_384;
+
+  private final Kernels kernels;
+  private final Workers workers;
+
+  private CpuDevice(Kernels kernels, int threads) {
+    this.kernels = kernels;
+    this.workers = new Workers(threads);
+  }
+
+  /** A device that uses all processors. */
+  public static CpuDevice create() {
+    return create(Runtime.getRuntime().availableProcessors());
+  }
+
+  /** A device that uses so many threads, the calling one among them. */
+  public static CpuDevice create(int threads) {
+    return new CpuDevice(new ScalarKernels(), threads);
+  }
+
+  @Override
+  public String description() {
+    return "java, "
+        + kernels.description()
+        + ", "
+        + workers.threads()
+        + (workers.threads() == 1 ? " thread" : " threads");
+  }
+
+  /** One line that says how to make this device faster; empty where it is as fast as it gets. */
+  public Optional<String> notice() {
+    return Optional.empty();
+  }
+
+  @Override
+  public Scope scope() {
+    return new ArenaScope(Arena.ofShared());
+  }
+
+  private record ArenaScope(Arena arena) implements Scope {
+    /** A cache line, and the widest vector. */
+    private static final long ALIGNMENT = 64;
+
+    @Override
+    public Buffer allocate(int rows, int cols) {
+      return new Buffer(arena.allocate(4L * rows * cols, ALIGNMENT), rows, cols);
+    }
+
+    @Override
+    public Buffer upload(float[] values, int cols) {
+      require(
+          cols > 0 && values.length % cols == 0, values.length + " values have no rows of " + cols);
+      Buffer buffer = allocate(values.length / cols, cols);
+      MemorySegment.copy(values, 0, buffer.data(), FLOAT, 0, values.length);
+      return buffer;
+    }
+
+    @Override
+    public void close() {
+      arena.close();
+    }
+  }
+
+  @Override
+  public MemorySegment host(Buffer buffer) {
+    return buffer.data();
+  }
+
+  @Override
+  public void matmul(Buffer x, Matrix w, Buffer y) {
+    require(
+        x.cols() == w.cols() && y.cols() == w.rows() && x.rows() == y.rows(),
+        shape(x) + " · [" + w.rows() + ", " + w.cols() + "]ᵀ does not give " + shape(y));
+    int rowsOfTask = 16;
+    workers.run(
+        ceilDiv(w.rows(), rowsOfTask),
+        (task, worker) -> {
+          int from = task * rowsOfTask;
+          kernels.matmul(
+              x.data(), x.rows(), w, y.data(), from, Math.min(from + rowsOfTask, w.rows()));
+        });
+  }
+
+  @Override
+  public float[] row(Matrix w, int row) {
+    float[] values = new float[w.cols()];
+    RowReader.read(w, row, 0, values.length, values, 0);
+    return values;
+  }
+
+  @Override
+  public void matmulColumn(Buffer x, float[] weights, Buffer y, int column) {
+    require(
+        x.cols() == weights.length && x.rows() == y.rows() && 0 <= column && column < y.cols(),
+        shape(x)
+            + " · ["
+            + weights.length
+            + "] does not give column "
+            + column
+            + " of "
+            + shape(y));
+    kernels.matmulColumn(x.data(), x.rows(), weights, y.data(), y.cols(), column);
+  }
+
+  @Override
+  public void embed(Matrix table, int[] ids, Buffer out) {
+    require(
+        out.rows() == ids.length && out.cols() == table.cols(),
+        ids.length + " rows of " + table.cols() + " do not fit " + shape(out));
+    for (int i = 0; i < ids.length; i++) {
+      require(0 <= ids[i] && ids[i] < table.rows(), "row " + ids[i] + " of " + table.rows());
+      MemorySegment.copy(row(table, ids[i]), 0, out.data(), FLOAT, 4L * i * out.cols(), out.cols());
+    }
+  }
+
+  @Override
+  public void addBias(Buffer y, Buffer bias) {
+    require(
+        bias.rows() == 1 && bias.cols() == y.cols(), shape(bias) + " is no bias for " + shape(y));
+    eachRow(y.rows(), y.cols(), m -> kernels.add(row(y, m), bias.data(), 1, y.cols()));
+  }
+
+  @Override
+  public void add(Buffer y, Buffer x, float factor) {
+    requireSame(x, y);
+    eachPiece(
+        y, (from, count) -> kernels.add(part(y, from, count), part(x, from, count), factor, count));
+  }
+
+  @Override
+  public void scale(Buffer x, float factor) {
+    eachPiece(x, (from, count) -> kernels.scale(part(x, from, count), factor, count));
+  }
+
+  @Override
+  public void clamp(Buffer x, float limit) {
+    eachPiece(x, (from, count) -> kernels.clamp(part(x, from, count), limit, count));
+  }
+
+  @Override
+  public void softcap(Buffer x, float cap) {
+    eachPiece(x, (from, count) -> kernels.softcap(part(x, from, count), cap, count));
+  }
+
+  @Override
+  public void copy(Buffer from, Buffer to) {
+    requireSame(from, to);
+    MemorySegment.copy(from.data(), 0, to.data(), 0, from.data().byteSize());
+  }
+
+  @Override
+  public void copyColumns(Buffer from, int fromColumn, Buffer to, int toColumn, int count) {
+    require(
+        from.rows() == to.rows()
+            && fromColumn >= 0
+            && toColumn >= 0
+            && count >= 0
+            && fromColumn + count <= from.cols()
+            && toColumn + count <= to.cols(),
+        count
+            + " columns from "
+            + fromColumn
+            + " of "
+            + shape(from)
+            + " do not fit column "
+            + toColumn
+            + " of "
+            + shape(to));
+    for (int m = 0; m < from.rows(); m++) {
+      MemorySegment.copy(
+          from.data(),
+          4 * ((long) m * from.cols() + fromColumn),
+          to.data(),
+          4 * ((long) m * to.cols() + toColumn),
+          4L * count);
+    }
+  }
+
+  @Override
+  public void gatherRows(Buffer x, int[] rows, Buffer out) {
+    require(
+        out.rows() == rows.length && out.cols() == x.cols(),
+        rows.length + " rows of " + shape(x) + " do not fit " + shape(out));
+    for (int i = 0; i < rows.length; i++) {
+      MemorySegment.copy(row(x, rows[i]), 0, row(out, i), 0, 4L * x.cols());
+    }
+  }
+
+  @Override
+  public void scatterAddRows(Buffer x, int[] rows, float[] factors, Buffer y) {
+    require(
+        x.rows() == rows.length && x.rows() == factors.length && x.cols() == y.cols(),
+        shape(x)
+            + " with "
+            + rows.length
+            + " rows and "
+            + factors.length
+            + " factors does not add to "
+            + shape(y));
+    for (int i = 0; i < rows.length; i++) {
+      kernels.add(row(y, rows[i]), row(x, i), factors[i], x.cols());
+    }
+  }
+
+  @Override
+  public void rmsNorm(Buffer x, Buffer weight, float offset, float epsilon, Buffer y) {
+    requireSame(x, y);
+    requireVector(weight, x);
+    eachRow(
+        x.rows(),
+        x.cols(),
+        m -> kernels.rmsNorm(row(x, m), dataOrNull(weight), offset, epsilon, row(y, m), x.cols()));
+  }
+
+  @Override
+  public void layerNorm(Buffer x, Buffer weight, Buffer bias, float epsilon, Buffer y) {
+    requireSame(x, y);
+    requireVector(weight, x);
+    requireVector(bias, x);
+    eachRow(
+        x.rows(),
+        x.cols(),
+        m ->
+            kernels.layerNorm(
+                row(x, m), dataOrNull(weight), dataOrNull(bias), epsilon, row(y, m), x.cols()));
+  }
+
+  @Override
+  public void rope(
+      Buffer x, int headDim, Buffer cos, Buffer sin, int[] positions, boolean interleaved) {
+    int pairs = cos.cols();
+    requireSame(cos, sin);
+    require(
+        x.rows() == positions.length && x.cols() % headDim == 0 && 2 * pairs <= headDim,
+        shape(x)
+            + " has no heads of "
+            + headDim
+            + " with "
+            + pairs
+            + " pairs at "
+            + positions.length
+            + " positions");
+    int step = interleaved ? 2 : 1;
+    int partner = interleaved ? 1 : pairs;
+    eachRow(
+        x.rows(),
+        x.cols(),
+        m -> {
+          MemorySegment c = row(cos, positions[m]);
+          MemorySegment s = row(sin, positions[m]);
+          for (int head = 0; head < x.cols() / headDim; head++) {
+            long first = (long) m * x.cols() + (long) head * headDim;
+            for (int i = 0; i < pairs; i++) {
+              long at = first + (long) i * step;
+              float a = x.data().getAtIndex(FLOAT, at);
+              float b = x.data().getAtIndex(FLOAT, at + partner);
+              float cosine = c.getAtIndex(FLOAT, i);
+              float sine = s.getAtIndex(FLOAT, i);
+              x.data().setAtIndex(FLOAT, at, a * cosine - b * sine);
+              x.data().setAtIndex(FLOAT, at + partner, b * cosine + a * sine);
+            }
+          }
+        });
+  }
+
+  /** Queries of one task of attention. */
+  private static final int QUERIES = 32;
+
+  private record AttentionTask(AttentionSpec.Span span, int head, int fromQuery, int queries) {}
+
+  @Override
+  public void attention(
+      Buffer q,
+      Buffer k,
+      Buffer v,
+      Buffer out,
+      List<AttentionSpec.Span> spans,
+      AttentionSpec spec) {
+    requireSame(q, out);
+    requireSame(k, v);
+    int d = spec.headDim();
+    require(
+        q.cols() == spec.heads() * d
+            && k.cols() == spec.keyValueHeads() * d
+            && spec.heads() % spec.keyValueHeads() == 0,
+        shape(q) + " and " + shape(k) + " do not fit " + spec);
+    List<AttentionTask> tasks = new ArrayList<>();
+    for (AttentionSpec.Span span : spans) {
+      require(
+          span.queryRow() >= 0
+              && span.keyRow() >= 0
+              && span.queryCount() <= span.keyCount()
+              && span.queryRow() + span.queryCount() <= q.rows()
+              && span.keyRow() + span.keyCount() <= k.rows(),
+          span + " is outside of " + shape(q) + " and " + shape(k));
+      for (int head = 0; head < spec.heads(); head++) {
+        for (int from = 0; from < span.queryCount(); from += QUERIES) {
+          tasks.add(
+              new AttentionTask(span, head, from, Math.min(QUERIES, span.queryCount() - from)));
+        }
+      }
+    }
+    workers.run(
+        tasks.size(),
+        (index, worker) -> {
+          AttentionTask task = tasks.get(index);
+          AttentionSpec.Span span = task.span();
+          long queryAt =
+              4 * ((long) (span.queryRow() + task.fromQuery()) * q.cols() + task.head() * d);
+          int keyHead = task.head() * spec.keyValueHeads() / spec.heads();
+          long keyAt = 4 * ((long) span.keyRow() * k.cols() + keyHead * d);
+          kernels.attention(
+              q.data().asSlice(queryAt),
+              k.data().asSlice(keyAt),
+              v.data().asSlice(keyAt),
+              out.data().asSlice(queryAt),
+              q.cols(),
+              k.cols(),
+              task.queries(),
+              span.keyCount() - span.queryCount() + task.fromQuery(),
+              spec);
+        });
+  }
+
+  @Override
+  public void activate(Activation activation, Buffer x) {
+    eachPiece(x, (from, count) -> kernels.activate(activation, part(x, from, count), count));
+  }
+
+  @Override
+  public void gate(Activation activation, Buffer gate, Buffer up) {
+    requireSame(gate, up);
+    eachPiece(
+        gate,
+        (from, count) ->
+            kernels.gate(activation, part(gate, from, count), part(up, from, count), count));
+  }
+
+  @Override
+  public double[] logProbabilities(Buffer logits, int[] targets) {
+    require(logits.rows() == targets.length, targets.length + " targets for " + shape(logits));
+    double[] result = new double[targets.length];
+    for (int target : targets) {
+      require(0 <= target && target < logits.cols(), "target " + target + " of " + logits.cols());
+    }
+    eachRow(
+        logits.rows(),
+        logits.cols(),
+        m -> {
+          MemorySegment x = row(logits, m);
+          result[m] = x.getAtIndex(FLOAT, targets[m]) - kernels.logSumExp(x, logits.cols());
+        });
+    return result;
+  }
+
+  @Override
+  public double[] divergence(Buffer logitsP, Buffer logitsQ) {
+    requireSame(logitsP, logitsQ);
+    double[] result = new double[logitsP.rows()];
+    eachRow(
+        logitsP.rows(),
+        logitsP.cols(),
+        m -> result[m] = kernels.divergence(row(logitsP, m), row(logitsQ, m), logitsP.cols()));
+    return result;
+  }
+
+  @Override
+  public int[] argMax(Buffer x) {
+    require(x.cols() > 0, shape(x) + " has no largest value");
+    int[] result = new int[x.rows()];
+    eachRow(
+        x.rows(),
+        x.cols(),
+        m -> {
+          MemorySegment row = row(x, m);
+          int best = 0;
+          float max = row.getAtIndex(FLOAT, 0);
+          for (int i = 1; i < x.cols(); i++) {
+            float value = row.getAtIndex(FLOAT, i);
+            if (value > max) {
+              max = value;
+              best = i;
+            }
+          }
+          result[m] = best;
+        });
+    return result;
+  }
+
+  /** Ends the threads. */
+  @Override
+  public void close() {
+    workers.close();
+  }
+
+  private interface RowWork {
+    void run(int row);
+  }
+
+  private interface PieceWork {
+    void run(long from, long count);
+  }
+
+  /** Runs {@code work} on each row; as many rows make a task as make it worth one. */
+  private void eachRow(int rows, int cols, RowWork work) {
+    int rowsOfTask = (int) Math.max(1, GRAIN / Math.max(1, cols));
+    workers.run(
+        ceilDiv(rows, rowsOfTask),
+        (task, worker) -> {
+          int end = Math.min(rows, (task + 1) * rowsOfTask);
+          for (int m = task * rowsOfTask; m < end; m++) {
+            work.run(m);
+          }
+        });
+  }
+
+  /** Runs {@code work} on pieces of all elements. */
+  private void eachPiece(Buffer x, PieceWork work) {
+    long elements = (long) x.rows() * x.cols();
+    workers.run(
+        Math.toIntExact((elements + GRAIN - 1) / GRAIN),
+        (task, worker) -> {
+          long from = task * GRAIN;
+          work.run(from, Math.min(GRAIN, elements - from));
+        });
+  }
+
+  private static MemorySegment row(Buffer x, int row) {
+    return x.data().asSlice(4L * row * x.cols(), 4L * x.cols());
+  }
+
+  private static MemorySegment part(Buffer x, long from, long count) {
+    return x.data().asSlice(4 * from, 4 * count);
+  }
+
+  private static MemorySegment dataOrNull(Buffer x) {
+    return x == null ? null : x.data();
+  }
+
+  private static int ceilDiv(int a, int b) {
+    return (a + b - 1) / b;
+  }
+
+  private static String shape(Buffer x) {
+    return "[" + x.rows() + ", " + x.cols() + "]";
+  }
+
+  private static void require(boolean condition, String message) {
+    if (!condition) {
+      throw new IllegalArgumentException(message);
+    }
+  }
+
+  private static void requireSame(Buffer a, Buffer b) {
+    require(
+        a.rows() == b.rows() && a.cols() == b.cols(),
+        shape(a) + " and " + shape(b) + " differ in shape");
+  }
+
+  private static void requireVector(Buffer vector, Buffer x) {
+    require(
+        vector == null || (vector.rows() == 1 && vector.cols() == x.cols()),
+        (vector == null ? "" : shape(vector)) + " does not fit the rows of " + shape(x));
+  }
+}

@@ -1,0 +1,85 @@
+package io.superweight.compute.cpu;
+
+import io.superweight.compute.Activation;
+import io.superweight.compute.AttentionSpec;
+import io.superweight.compute.Matrix;
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The loops of a CPU device, on one thread each. Segments are float32 in native order unless a
+ * {@link Matrix} says otherwise; shapes have been checked. {@link ScalarKernels} is the readable
+ * definition of each; what computes faster is held against it by the tests.
+ */
+interface Kernels {
+  /** For reports: {@code "scalar"}, {@code "Vector API 512 bit"}. */
+  String description();
+
+  /**
+   * {@code y[m, n] = Σ_k x[m, k] · W[n, k]} for rows n of W from {@code fromRow} to below {@code
+   * toRow} and all m.
+   */
+  void matmul(MemorySegment x, int tokens, Matrix w, MemorySegment y, int fromRow, int toRow);
+
+  /**
+   * {@code y[m · stride + column] = Σ_k x[m, k] · weights[k]}, with the bits of {@link #matmul}.
+   */
+  void matmulColumn(
+      MemorySegment x, int tokens, float[] weights, MemorySegment y, int stride, int column);
+
+  /** {@code y[i] += factor · x[i]} for i below count, and so on. */
+  void add(MemorySegment y, MemorySegment x, float factor, long count);
+
+  void scale(MemorySegment x, float factor, long count);
+
+  void clamp(MemorySegment x, float limit, long count);
+
+  void softcap(MemorySegment x, float cap, long count);
+
+  void activate(Activation activation, MemorySegment x, long count);
+
+  void gate(Activation activation, MemorySegment gate, MemorySegment up, long count);
+
+  /** One row; weight may be null. */
+  void rmsNorm(
+      MemorySegment x,
+      MemorySegment weight,
+      float offset,
+      float epsilon,
+      MemorySegment y,
+      int cols);
+
+  /** One row; weight and bias may be null. */
+  void layerNorm(
+      MemorySegment x,
+      MemorySegment weight,
+      MemorySegment bias,
+      float epsilon,
+      MemorySegment y,
+      int cols);
+
+  /**
+   * One head of some queries of one sequence.
+   *
+   * @param q the first query's channels of this head; the next query is {@code qStride} floats on;
+   *     out likewise
+   * @param k the first key's channels of this head; the next key is {@code kvStride} floats on; v
+   *     likewise
+   * @param position of the first query among the keys
+   */
+  void attention(
+      MemorySegment q,
+      MemorySegment k,
+      MemorySegment v,
+      MemorySegment out,
+      int qStride,
+      int kvStride,
+      int queries,
+      int position,
+      AttentionSpec spec);
+
+  /** {@code log Σ exp(x[i])} of one row, in float64. */
+  double logSumExp(MemorySegment x, int cols);
+
+  /** {@code Σ p log(p/q)} of one row. */
+  double divergence(MemorySegment p, MemorySegment q, int cols);
+}

@@ -1,0 +1,257 @@
+package io.superweight.compute.cpu;
+
+import io.superweight.compute.Activation;
+import io.superweight.compute.AttentionSpec;
+import io.superweight.compute.Matrix;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+
+/** The plain Java floor: runs everywhere, and says what each operation means. */
+final class ScalarKernels implements Kernels {
+  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT;
+
+  /** Partial sums of a dot product: element k goes to sum {@code k mod LANES}. */
+  private static final int LANES = 16;
+
+  @Override
+  public String description() {
+    return "scalar";
+  }
+
+  @Override
+  public void matmul(
+      MemorySegment x, int tokens, Matrix w, MemorySegment y, int fromRow, int toRow) {
+    int k = w.cols();
+    float[] weights = new float[k];
+    float[] row = new float[k];
+    for (int n = fromRow; n < toRow; n++) {
+      RowReader.read(w, n, 0, k, weights, 0);
+      for (int m = 0; m < tokens; m++) {
+        load(x, (long) m * k, row);
+        y.setAtIndex(FLOAT, (long) m * w.rows() + n, dot(row, weights, k));
+      }
+    }
+  }
+
+  @Override
+  public void matmulColumn(
+      MemorySegment x, int tokens, float[] weights, MemorySegment y, int stride, int column) {
+    int k = weights.length;
+    float[] row = new float[k];
+    for (int m = 0; m < tokens; m++) {
+      load(x, (long) m * k, row);
+      y.setAtIndex(FLOAT, (long) m * stride + column, dot(row, weights, k));
+    }
+  }
+
+  /** {@code LANES} running sums with fused multiply-add, then halves onto halves. */
+  private static float dot(float[] a, float[] b, int count) {
+    float[] sums = new float[LANES];
+    int k = 0;
+    for (; k <= count - LANES; k += LANES) {
+      for (int lane = 0; lane < LANES; lane++) {
+        sums[lane] = Math.fma(a[k + lane], b[k + lane], sums[lane]);
+      }
+    }
+    for (int lane = 0; k < count; k++, lane++) {
+      sums[lane] = Math.fma(a[k], b[k], sums[lane]);
+    }
+    for (int half = LANES / 2; half > 0; half /= 2) {
+      for (int lane = 0; lane < half; lane++) {
+        sums[lane] += sums[lane + half];
+      }
+    }
+    return sums[0];
+  }
+
+  @Override
+  public void add(MemorySegment y, MemorySegment x, float factor, long count) {
+    for (long i = 0; i < count; i++) {
+      y.setAtIndex(FLOAT, i, y.getAtIndex(FLOAT, i) + factor * x.getAtIndex(FLOAT, i));
+    }
+  }
+
+  @Override
+  public void scale(MemorySegment x, float factor, long count) {
+    for (long i = 0; i < count; i++) {
+      x.setAtIndex(FLOAT, i, x.getAtIndex(FLOAT, i) * factor);
+    }
+  }
+
+  @Override
+  public void clamp(MemorySegment x, float limit, long count) {
+    for (long i = 0; i < count; i++) {
+      x.setAtIndex(FLOAT, i, Math.min(Math.max(x.getAtIndex(FLOAT, i), -limit), limit));
+    }
+  }
+
+  @Override
+  public void softcap(MemorySegment x, float cap, long count) {
+    for (long i = 0; i < count; i++) {
+      x.setAtIndex(FLOAT, i, capped(x.getAtIndex(FLOAT, i), cap));
+    }
+  }
+
+  private static float capped(float x, float cap) {
+    return cap * (float) Math.tanh(x / cap);
+  }
+
+  @Override
+  public void activate(Activation activation, MemorySegment x, long count) {
+    for (long i = 0; i < count; i++) {
+      x.setAtIndex(FLOAT, i, activated(activation, x.getAtIndex(FLOAT, i)));
+    }
+  }
+
+  @Override
+  public void gate(Activation activation, MemorySegment gate, MemorySegment up, long count) {
+    for (long i = 0; i < count; i++) {
+      float value = activated(activation, gate.getAtIndex(FLOAT, i));
+      gate.setAtIndex(FLOAT, i, value * up.getAtIndex(FLOAT, i));
+    }
+  }
+
+  private static float activated(Activation activation, float x) {
+    return switch (activation) {
+      case SILU -> (float) (x / (1 + Math.exp(-(double) x)));
+      case GELU -> (float) (0.5 * x * ErrorFunction.erfc(-x * Math.sqrt(0.5)));
+      case GELU_TANH ->
+          (float)
+              (0.5
+                  * x
+                  * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x * (double) x * x))));
+      case RELU -> Math.max(x, 0);
+      case RELU_SQUARED -> Math.max(x, 0) * Math.max(x, 0);
+    };
+  }
+
+  @Override
+  public void rmsNorm(
+      MemorySegment x,
+      MemorySegment weight,
+      float offset,
+      float epsilon,
+      MemorySegment y,
+      int cols) {
+    double squares = 0;
+    for (int i = 0; i < cols; i++) {
+      double value = x.getAtIndex(FLOAT, i);
+      squares += value * value;
+    }
+    float inverse = (float) (1 / Math.sqrt(squares / cols + epsilon));
+    for (int i = 0; i < cols; i++) {
+      float normal = x.getAtIndex(FLOAT, i) * inverse;
+      y.setAtIndex(
+          FLOAT, i, weight == null ? normal : normal * (weight.getAtIndex(FLOAT, i) + offset));
+    }
+  }
+
+  @Override
+  public void layerNorm(
+      MemorySegment x,
+      MemorySegment weight,
+      MemorySegment bias,
+      float epsilon,
+      MemorySegment y,
+      int cols) {
+    double sum = 0;
+    for (int i = 0; i < cols; i++) {
+      sum += x.getAtIndex(FLOAT, i);
+    }
+    double mean = sum / cols;
+    double squares = 0;
+    for (int i = 0; i < cols; i++) {
+      double value = x.getAtIndex(FLOAT, i) - mean;
+      squares += value * value;
+    }
+    double inverse = 1 / Math.sqrt(squares / cols + epsilon);
+    for (int i = 0; i < cols; i++) {
+      float normal = (float) ((x.getAtIndex(FLOAT, i) - mean) * inverse);
+      float scaled = weight == null ? normal : normal * weight.getAtIndex(FLOAT, i);
+      y.setAtIndex(FLOAT, i, bias == null ? scaled : scaled + bias.getAtIndex(FLOAT, i));
+    }
+  }
+
+  @Override
+  public void attention(
+      MemorySegment q,
+      MemorySegment k,
+      MemorySegment v,
+      MemorySegment out,
+      int qStride,
+      int kvStride,
+      int queries,
+      int position,
+      AttentionSpec spec) {
+    int d = spec.headDim();
+    float[] query = new float[d];
+    float[] row = new float[d];
+    float[] sum = new float[d];
+    float[] scores = new float[position + queries];
+    for (int i = 0; i < queries; i++) {
+      int last = position + i;
+      int first = spec.window() == 0 ? 0 : Math.max(0, last - spec.window() + 1);
+      load(q, (long) i * qStride, query);
+      float max = Float.NEGATIVE_INFINITY;
+      for (int j = first; j <= last; j++) {
+        load(k, (long) j * kvStride, row);
+        float score = dot(query, row, d) * spec.scale();
+        scores[j] = spec.softcap() == 0 ? score : capped(score, spec.softcap());
+        max = Math.max(max, scores[j]);
+      }
+      double total = 0;
+      for (int j = first; j <= last; j++) {
+        scores[j] = (float) Math.exp(scores[j] - max);
+        total += scores[j];
+      }
+      java.util.Arrays.fill(sum, 0);
+      for (int j = first; j <= last; j++) {
+        load(v, (long) j * kvStride, row);
+        for (int c = 0; c < d; c++) {
+          sum[c] = Math.fma(scores[j], row[c], sum[c]);
+        }
+      }
+      for (int c = 0; c < d; c++) {
+        out.setAtIndex(FLOAT, (long) i * qStride + c, (float) (sum[c] / total));
+      }
+    }
+  }
+
+  @Override
+  public double logSumExp(MemorySegment x, int cols) {
+    double max = max(x, cols);
+    double sum = 0;
+    for (int i = 0; i < cols; i++) {
+      sum += Math.exp(x.getAtIndex(FLOAT, i) - max);
+    }
+    return max + Math.log(sum);
+  }
+
+  @Override
+  public double divergence(MemorySegment p, MemorySegment q, int cols) {
+    double pLog = logSumExp(p, cols);
+    double qLog = logSumExp(q, cols);
+    double sum = 0;
+    for (int i = 0; i < cols; i++) {
+      double logP = p.getAtIndex(FLOAT, i) - pLog;
+      double probability = Math.exp(logP);
+      if (probability > 0) {
+        sum += probability * (logP - (q.getAtIndex(FLOAT, i) - qLog));
+      }
+    }
+    return sum;
+  }
+
+  private static float max(MemorySegment x, int cols) {
+    float max = Float.NEGATIVE_INFINITY;
+    for (int i = 0; i < cols; i++) {
+      max = Math.max(max, x.getAtIndex(FLOAT, i));
+    }
+    return max;
+  }
+
+  /** Fills {@code to} with floats {@code from} onward. */
+  private static void load(MemorySegment x, long from, float[] to) {
+    MemorySegment.copy(x, FLOAT, 4 * from, to, 0, to.length);
+  }
+}
