@@ -1,0 +1,214 @@
+package io.superweight.nativelib;
+
+import io.superweight.InputException;
+import io.superweight.nativelib.BundledLibrary.BundledFile;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * The folder that bundled shared libraries are unpacked into.
+ *
+ * <p>A file appears there whole or not at all (written beside its place, then renamed), so several
+ * processes may unpack at once. Before every load its size and SHA-256 are compared with what the
+ * program expects; a file that differs is written anew. Where the folder cannot be written, or
+ * nothing in it may be executed, a private temporary folder takes its place, which the JVM empties
+ * when it ends.
+ */
+public final class NativeCache {
+  private final Path folder;
+  private final ClassLoader resources;
+
+  /**
+   * @param folder is created when it is first needed
+   * @param resources the class loader that finds the bundled files
+   */
+  public NativeCache(Path folder, ClassLoader resources) {
+    this.folder = folder;
+    this.resources = resources;
+  }
+
+  /**
+   * The user's cache: {@code native} under {@code $SUPERWEIGHT_CACHE}, else under {@code
+   * $XDG_CACHE_HOME/superweight}, else under {@code ~/.cache/superweight}.
+   */
+  public static NativeCache ofUser() {
+    return new NativeCache(
+        userFolder(System.getenv("SUPERWEIGHT_CACHE"), System.getenv("XDG_CACHE_HOME"))
+            .resolve("native"),
+        NativeCache.class.getClassLoader());
+  }
+
+  static Path userFolder(String superweightCache, String xdgCacheHome) {
+    if (superweightCache != null && !superweightCache.isBlank()) {
+      return Path.of(superweightCache);
+    }
+    if (xdgCacheHome != null && !xdgCacheHome.isBlank()) {
+      return Path.of(xdgCacheHome, "superweight");
+    }
+    return Path.of(System.getProperty("user.home"), ".cache", "superweight");
+  }
+
+  /** Where libraries are unpacked, unless it cannot be written. */
+  public Path folder() {
+    return folder;
+  }
+
+  /**
+   * The library's files on disk, checked, in the order of {@link BundledLibrary#files()}: for a
+   * loader of its own, such as {@code SymbolLookup.libraryLookup}.
+   *
+   * @throws InputException of kind OUTPUT if no folder can be written
+   */
+  public List<Path> unpack(BundledLibrary library) {
+    try {
+      return unpackInto(folder.resolve(library.folder()), library);
+    } catch (IOException cacheTrouble) {
+      return unpackIntoTemporaryFolder(library, reason(cacheTrouble));
+    }
+  }
+
+  /**
+   * Loads the library into this class's class loader, for classes with native methods.
+   *
+   * @throws InputException of kind OUTPUT if no folder can be written, UNSUPPORTED if the system
+   *     refuses the library
+   */
+  public void load(BundledLibrary library) {
+    List<Path> files = unpack(library);
+    Optional<String> refusal = tryLoad(files);
+    if (refusal.isPresent() && files.getFirst().startsWith(folder)) {
+      // A folder on a volume mounted "noexec" can be written, but not loaded from.
+      refusal = tryLoad(unpackIntoTemporaryFolder(library, refusal.get()));
+    }
+    if (refusal.isPresent()) {
+      throw new InputException(
+          InputException.Kind.UNSUPPORTED,
+          "this system cannot load "
+              + library.name()
+              + " ("
+              + refusal.get()
+              + "): on Linux it needs glibc 2.34 or newer and a folder that programs may run from;"
+              + " set SUPERWEIGHT_CACHE to such a folder");
+    }
+  }
+
+  @SuppressWarnings("restricted") // loading native code is what this is for
+  private static Optional<String> tryLoad(List<Path> files) {
+    try {
+      for (Path file : files) {
+        System.load(file.toAbsolutePath().toString());
+      }
+      return Optional.empty();
+    } catch (UnsatisfiedLinkError refusal) {
+      return Optional.of(oneLine(refusal.getMessage()));
+    }
+  }
+
+  private List<Path> unpackIntoTemporaryFolder(BundledLibrary library, String cacheTrouble) {
+    try {
+      Path temporary = Files.createTempDirectory("superweight-native"); // readable by us alone
+      temporary.toFile().deleteOnExit();
+      List<Path> files = unpackInto(temporary, library);
+      files.forEach(file -> file.toFile().deleteOnExit());
+      return files;
+    } catch (IOException temporaryTrouble) {
+      throw new InputException(
+          InputException.Kind.OUTPUT,
+          "cannot unpack "
+              + library.name()
+              + ": neither "
+              + folder
+              + " ("
+              + cacheTrouble
+              + ") nor a temporary folder ("
+              + reason(temporaryTrouble)
+              + ") can be used; set SUPERWEIGHT_CACHE to a folder that can be written",
+          temporaryTrouble);
+    }
+  }
+
+  private List<Path> unpackInto(Path target, BundledLibrary library) throws IOException {
+    Files.createDirectories(target);
+    List<Path> files = new ArrayList<>();
+    for (BundledFile file : library.files()) {
+      Path path = target.resolve(file.fileName());
+      if (!isWhole(path, file)) {
+        write(path, file, library);
+      }
+      files.add(path);
+    }
+    return files;
+  }
+
+  private static boolean isWhole(Path path, BundledFile file) throws IOException {
+    if (!Files.isRegularFile(path) || Files.size(path) != file.bytes()) {
+      return false;
+    }
+    try (InputStream in = Files.newInputStream(path)) {
+      return digest(in).equals(file.sha256());
+    }
+  }
+
+  private void write(Path path, BundledFile file, BundledLibrary library) throws IOException {
+    Path part = Files.createTempFile(path.getParent(), file.fileName(), ".part");
+    try {
+      try (InputStream in = resources.getResourceAsStream(file.resource())) {
+        if (in == null) {
+          throw damaged(library, file, "is missing");
+        }
+        Files.copy(in, part, StandardCopyOption.REPLACE_EXISTING);
+      }
+      if (!isWhole(part, file)) {
+        throw damaged(library, file, "is not the file that this version was built with");
+      }
+      Files.move(part, path, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    } finally {
+      Files.deleteIfExists(part);
+    }
+  }
+
+  private static InputException damaged(BundledLibrary library, BundledFile file, String trouble) {
+    return new InputException(
+        InputException.Kind.MALFORMED,
+        "the installation is damaged: "
+            + file.resource()
+            + " of "
+            + library.name()
+            + " "
+            + trouble
+            + "; install superweight again");
+  }
+
+  private static String digest(InputStream in) throws IOException {
+    MessageDigest sha256;
+    try {
+      sha256 = MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e); // every Java platform must have it
+    }
+    byte[] buffer = new byte[1 << 16];
+    for (int n; (n = in.read(buffer)) >= 0; ) {
+      sha256.update(buffer, 0, n);
+    }
+    return HexFormat.of().formatHex(sha256.digest());
+  }
+
+  private static String reason(IOException e) {
+    // NIO's messages are often the path alone; the class then says what happened to it.
+    String message = oneLine(e.getMessage());
+    return e.getClass().getSimpleName().replace("Exception", "") + ": " + message;
+  }
+
+  private static String oneLine(String message) {
+    return String.valueOf(message).lines().findFirst().orElse("");
+  }
+}

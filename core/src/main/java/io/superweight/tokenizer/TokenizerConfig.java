@@ -1,0 +1,91 @@
+package io.superweight.tokenizer;
+
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.Set;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * What lies beside a {@code tokenizer.json} and bears on the BOS token: {@code
+ * tokenizer_config.json}, {@code special_tokens_map.json} and {@code config.json}.
+ *
+ * @param tokenizerClass the Python class that transformers opens the tokenizer with
+ * @param addBosToken {@code add_bos_token}
+ * @param bosToken the text of the BOS token
+ * @param bosId {@code bos_token_id} of {@code config.json}
+ */
+record TokenizerConfig(
+    Optional<String> tokenizerClass,
+    Optional<Boolean> addBosToken,
+    Optional<String> bosToken,
+    OptionalInt bosId) {
+
+  /**
+   * The classes that build the post-processor of {@code tokenizer.json} anew from {@code
+   * add_bos_token}, whatever the file holds; without the key they take it as true (transformers
+   * 4.x: {@code update_post_processor} of the fast tokenizers of Llama, Code Llama, Gemma and
+   * Cohere).
+   */
+  private static final Set<String> REBUILD_FROM_ADD_BOS_TOKEN =
+      Set.of("LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer", "CohereTokenizer");
+
+  static TokenizerConfig read(TokenizerFiles files) {
+    Optional<JsonNode> config = json(files, "tokenizer_config.json");
+    Optional<JsonNode> map = json(files, "special_tokens_map.json");
+    Optional<JsonNode> model = json(files, "config.json");
+    return new TokenizerConfig(
+        config
+            .map(c -> c.path("tokenizer_class"))
+            .filter(JsonNode::isString)
+            .map(JsonNode::asString),
+        config
+            .map(c -> c.path("add_bos_token"))
+            .filter(JsonNode::isBoolean)
+            .map(JsonNode::booleanValue),
+        config
+            .flatMap(c -> token(c.path("bos_token")))
+            .or(() -> map.flatMap(m -> token(m.path("bos_token")))),
+        model
+            .map(TokenizerConfig::bosId)
+            .filter(JsonNode::isInt)
+            .map(id -> OptionalInt.of(id.intValue()))
+            .orElse(OptionalInt.empty()));
+  }
+
+  private static Optional<JsonNode> json(TokenizerFiles files, String name) {
+    return files.read(name).map(bytes -> Json.object(files.source() + ": " + name, bytes));
+  }
+
+  /** A token is written as a string or as an object with its text and how it is matched. */
+  private static Optional<String> token(JsonNode node) {
+    return Optional.of(node.isObject() ? node.path("content") : node)
+        .filter(JsonNode::isString)
+        .map(JsonNode::asString);
+  }
+
+  private static JsonNode bosId(JsonNode model) {
+    JsonNode id = model.path("bos_token_id");
+    return id.isInt() ? id : model.path("text_config").path("bos_token_id");
+  }
+
+  /** The named token's id; else {@code config.json}'s, where the vocabulary has it. */
+  OptionalInt bos(TokenizerJsonFacts vocabulary) {
+    OptionalInt named = bosToken.map(vocabulary::id).orElse(OptionalInt.empty());
+    if (named.isPresent()) {
+      return named;
+    }
+    return bosId.isPresent() && vocabulary.has(bosId.getAsInt()) ? bosId : OptionalInt.empty();
+  }
+
+  /**
+   * @param postProcessorAddsBos what {@code tokenizer.json} does
+   */
+  boolean addsBos(boolean postProcessorAddsBos) {
+    boolean rebuilt =
+        tokenizerClass
+            .map(name -> name.endsWith("Fast") ? name.substring(0, name.length() - 4) : name)
+            .filter(REBUILD_FROM_ADD_BOS_TOKEN::contains)
+            .isPresent();
+    return rebuilt ? addBosToken.orElse(true) : postProcessorAddsBos;
+  }
+}

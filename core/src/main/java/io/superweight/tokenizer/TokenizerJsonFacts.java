@@ -1,0 +1,85 @@
+package io.superweight.tokenizer;
+
+import io.superweight.InputException;
+import java.util.BitSet;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.OptionalInt;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * What a {@code tokenizer.json} says of its vocabulary and the library does not tell: which ids
+ * there are, and the ids of the tokens.
+ */
+final class TokenizerJsonFacts {
+  /** No vocabulary comes near it; a file that names a higher id is broken. */
+  private static final int HIGHEST_ID = 1 << 24;
+
+  private final BitSet ids;
+  private final Map<String, Integer> idOf;
+
+  private TokenizerJsonFacts(BitSet ids, Map<String, Integer> idOf) {
+    this.ids = ids;
+    this.idOf = idOf;
+  }
+
+  /**
+   * @param source for messages
+   * @throws InputException of kind MALFORMED if it is no JSON object with a vocabulary
+   */
+  static TokenizerJsonFacts read(String source, byte[] json) {
+    JsonNode root = Json.object(source, json);
+    BitSet ids = new BitSet();
+    Map<String, Integer> idOf = new HashMap<>();
+    JsonNode vocabulary = root.path("model").path("vocab");
+    if (vocabulary.isObject()) {
+      vocabulary
+          .properties()
+          .forEach(entry -> add(source, entry.getKey(), entry.getValue(), ids, idOf));
+    } else if (vocabulary.isArray()) { // Unigram: [token, score] in the order of the ids
+      int id = 0;
+      for (JsonNode entry : vocabulary) {
+        ids.set(id);
+        idOf.put(entry.path(0).asString(""), id++);
+      }
+    } else {
+      throw new InputException(
+          InputException.Kind.MALFORMED,
+          source + " has no vocabulary (model.vocab): download the file again");
+    }
+    for (JsonNode added : root.path("added_tokens")) {
+      add(source, added.path("content").asString(""), added.path("id"), ids, idOf);
+    }
+    return new TokenizerJsonFacts(ids, idOf);
+  }
+
+  private static void add(
+      String source, String token, JsonNode id, BitSet ids, Map<String, Integer> idOf) {
+    if (!id.isInt() || id.intValue() < 0 || id.intValue() > HIGHEST_ID) {
+      throw new InputException(
+          InputException.Kind.MALFORMED,
+          source
+              + ": the id of the token \""
+              + token
+              + "\" is no number from 0 to "
+              + HIGHEST_ID
+              + ": download the file again");
+    }
+    ids.set(id.intValue());
+    idOf.put(token, id.intValue());
+  }
+
+  /** All ids, to be read only. A vocabulary may have holes. */
+  BitSet ids() {
+    return ids;
+  }
+
+  boolean has(int id) {
+    return id >= 0 && ids.get(id);
+  }
+
+  OptionalInt id(String token) {
+    Integer id = idOf.get(token);
+    return id == null ? OptionalInt.empty() : OptionalInt.of(id);
+  }
+}

@@ -1,0 +1,65 @@
+package io.superweight.tokenizer;
+
+import io.superweight.InputException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+
+/**
+ * Opens the tokenizer of a model. Nothing is ever downloaded.
+ *
+ * <p><b>BOS.</b> {@link Tokenizer#addsBos()} says what the model's own tokenizer does when it is
+ * called plainly, as transformers' {@code tokenizer(text)} would. For {@code tokenizer.json} the
+ * file's post-processor decides: where it puts the BOS token before a text, BOS is added. The key
+ * {@code add_bos_token} of {@code tokenizer_config.json} is heeded for those {@code
+ * tokenizer_class}es alone that build the post-processor anew from it (Llama, Code Llama, Gemma,
+ * Cohere); with any other class, {@code PreTrainedTokenizerFast} among them, it is an attribute
+ * without effect. For GGUF, {@code tokenizer.ggml.add_bos_token} decides, else what llama.cpp does
+ * for that kind of vocabulary.
+ *
+ * <p>The BOS token is the {@code bos_token} of {@code tokenizer_config.json}, else of {@code
+ * special_tokens_map.json}, else the {@code bos_token_id} of {@code config.json}, else what the
+ * post-processor puts first.
+ */
+public final class Tokenizers {
+  private Tokenizers() {}
+
+  /**
+   * The tokenizer of a folder in Hugging Face's layout.
+   *
+   * @throws InputException of kind NOT_FOUND if it has none, MALFORMED if its files are broken
+   */
+  public static Tokenizer forDirectory(Path folder) {
+    if (!Files.isDirectory(folder)) {
+      throw new InputException(
+          InputException.Kind.NOT_FOUND, "there is no folder " + folder + ": check the path");
+    }
+    return open(TokenizerFiles.in(folder));
+  }
+
+  /**
+   * The tokenizer whose files are found by name, such as that of a model inside a jar.
+   *
+   * @throws InputException as {@link #forDirectory}
+   */
+  public static Tokenizer open(TokenizerFiles files) {
+    return files
+        .read("tokenizer.json")
+        .<Tokenizer>map(json -> TokenizerJson.open(files, json))
+        .orElseThrow(() -> missing(files));
+  }
+
+  private static InputException missing(TokenizerFiles files) {
+    List<String> others =
+        List.of("tokenizer.model", "vocab.json", "merges.txt").stream()
+            .filter(name -> files.read(name).isPresent())
+            .toList();
+    return new InputException(
+        InputException.Kind.NOT_FOUND,
+        files.source()
+            + " has no tokenizer.json"
+            + (others.isEmpty() ? "" : ", only " + String.join(", ", others))
+            + ": download it with the model, or write it with transformers'"
+            + " AutoTokenizer.from_pretrained(folder).save_pretrained(folder)");
+  }
+}
