@@ -1,0 +1,187 @@
+package io.superweight.checkpoint;
+
+import io.superweight.InputException;
+import io.superweight.tensor.Tensor;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.Collections;
+import java.util.HexFormat;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeMap;
+
+/** Tensors by name over segments that one owner keeps alive. */
+class MappedCheckpoint implements Checkpoint {
+  /** Bytes of a tensor that the digest reads: all of a smaller one. */
+  private static final int DIGEST_SAMPLES = 16;
+
+  private static final int DIGEST_SAMPLE_BYTES = 4096;
+
+  private final Format format;
+  private final String source;
+  private final ModelConfig config;
+  private final Map<String, Tensor> tensors;
+  private final Map<String, String> others;
+  private final Optional<Path> path;
+  private final Runnable onClose;
+  private volatile String digest;
+
+  /**
+   * @param others names of tensors that are left out, with their type
+   * @param onClose frees the segments
+   */
+  MappedCheckpoint(
+      Format format,
+      String source,
+      ModelConfig config,
+      Map<String, Tensor> tensors,
+      Map<String, String> others,
+      Optional<Path> path,
+      Runnable onClose) {
+    this.format = format;
+    this.source = source;
+    this.config = config;
+    this.tensors = plainNames(tensors);
+    this.others = plainNames(others);
+    this.path = path;
+    this.onClose = onClose;
+  }
+
+  /** Multimodal models keep their decoder in a folder of names: here it is as if it were alone. */
+  private static <T> Map<String, T> plainNames(Map<String, T> named) {
+    Map<String, T> plain = new LinkedHashMap<>();
+    named.forEach((name, value) -> {
+      String shorter = plainName(name);
+      plain.put(named.containsKey(shorter) ? name : shorter, value);
+    });
+    return Collections.unmodifiableMap(plain);
+  }
+
+  private static String plainName(String name) {
+    if (name.startsWith("language_model.")) {
+      return name.substring("language_model.".length());
+    }
+    if (name.startsWith("model.language_model.")) {
+      return "model." + name.substring("model.language_model.".length());
+    }
+    return name;
+  }
+
+  @Override
+  public Format format() {
+    return format;
+  }
+
+  @Override
+  public String source() {
+    return source;
+  }
+
+  @Override
+  public ModelConfig config() {
+    return config;
+  }
+
+  @Override
+  public Set<String> names() {
+    return tensors.keySet();
+  }
+
+  @Override
+  public Optional<Tensor> find(String name) {
+    Tensor tensor = tensors.get(name);
+    if (tensor == null) {
+      tensor = tensors.get(plainName(name));
+    }
+    return Optional.ofNullable(tensor);
+  }
+
+  @Override
+  public Tensor require(String name) {
+    Optional<Tensor> found = find(name);
+    if (found.isPresent()) {
+      return found.get();
+    }
+    String type = others.get(plainName(name));
+    if (type != null) {
+      throw new InputException(
+          InputException.Kind.UNSUPPORTED,
+          source
+              + ": tensor \""
+              + name
+              + "\" is stored as "
+              + type
+              + ", which is not known; convert the model to bfloat16 or GGUF");
+    }
+    if (config.values().get("quantization_config") instanceof Map<?, ?> quantization) {
+      throw new InputException(
+          InputException.Kind.UNSUPPORTED,
+          source
+              + ": the weights are packed by "
+              + Json.shorten(String.valueOf(quantization.get("quant_method")))
+              + " (no tensor \""
+              + name
+              + "\"), which is not known; use the unquantized model or a GGUF file");
+    }
+    return Checkpoint.super.require(name);
+  }
+
+  @Override
+  public long tensorBytes() {
+    return tensors.values().stream().mapToLong(tensor -> tensor.data().byteSize()).sum();
+  }
+
+  @Override
+  public String digest() {
+    String known = digest;
+    if (known == null) {
+      known = computeDigest();
+      digest = known;
+    }
+    return known;
+  }
+
+  /** Sorted by name, so that it does not depend on how a model is cut into files. */
+  private String computeDigest() {
+    MessageDigest sha;
+    try {
+      sha = MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException impossible) {
+      throw new IllegalStateException(impossible);
+    }
+    new TreeMap<>(tensors)
+        .forEach((name, tensor) -> {
+          String line = name + "\0" + tensor.dtype() + "\0" + tensor.shape() + "\0";
+          sha.update(line.getBytes(StandardCharsets.UTF_8));
+          MemorySegment data = tensor.data();
+          long all = data.byteSize();
+          if (all <= (long) DIGEST_SAMPLES * DIGEST_SAMPLE_BYTES) {
+            sha.update(data.toArray(ValueLayout.JAVA_BYTE));
+          } else {
+            for (int i = 0; i < DIGEST_SAMPLES; i++) {
+              // The first sample starts at 0, the last ends at the end.
+              long from = (all - DIGEST_SAMPLE_BYTES) / (DIGEST_SAMPLES - 1) * i;
+              from = i == DIGEST_SAMPLES - 1 ? all - DIGEST_SAMPLE_BYTES : from;
+              sha.update(data.asSlice(from, DIGEST_SAMPLE_BYTES).toArray(ValueLayout.JAVA_BYTE));
+            }
+          }
+        });
+    return HexFormat.of().formatHex(sha.digest());
+  }
+
+  @Override
+  public Optional<Path> path() {
+    return path;
+  }
+
+  @Override
+  public void close() {
+    onClose.run();
+  }
+}
