@@ -2,6 +2,7 @@ package io.superweight.find;
 
 import io.superweight.model.Coordinate;
 import io.superweight.tokenizer.BosPolicy;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Optional;
 
@@ -25,12 +26,15 @@ public record Verification(
     sets = List.copyOf(sets);
   }
 
-  /** The verdict of a weight: its set's where it is needed there, its own otherwise. */
+  /**
+   * The verdict of a weight: its set's where it is needed there, its own otherwise; of several sets
+   * that have it, one in which it is a super weight.
+   */
   public Optional<MemberVerdict> of(Coordinate weight) {
     return sets.stream()
         .flatMap(set -> set.memberVerdicts().stream())
         .filter(member -> member.weight().equals(weight))
-        .findFirst();
+        .min(Comparator.comparing(member -> member.verdict() != Verdict.SUPER_WEIGHT));
   }
 
   /** The super weights, sorted: members that their sets need. */

@@ -1,0 +1,208 @@
+package io.superweight.find;
+
+import io.superweight.find.Windows.Window;
+import io.superweight.model.Coordinate;
+import io.superweight.model.Head;
+import io.superweight.model.PassResult;
+import io.superweight.model.Transformer;
+import io.superweight.model.Variant;
+import io.superweight.statistics.Interval;
+import io.superweight.statistics.PairedBootstrap;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * How well each version of the model predicts each window, gathered pass by pass: all versions of a
+ * pass go over the weights together, beside the intact model.
+ */
+final class Scoreboard {
+  /**
+   * Stands for a probability that is not a number: the model predicts nothing. Nats; exp of it is
+   * still finite.
+   */
+  private static final double LOST = 700;
+
+  private final Transformer model;
+  private final List<Window> windows;
+  private final int resamples;
+  private final double confidence;
+  private final long seed;
+  private final List<double[]> intact = new ArrayList<>();
+  private final Map<Object, Scores> scores = new HashMap<>();
+  private final Map<Integer, PairedBootstrap> bootstraps = new HashMap<>();
+  private int passes;
+
+  /** A version of the model: zeroed weights, and perhaps what is put in their place. */
+  record Version(String name, List<Coordinate> zeroed, Optional<ConstantReplacement> constants) {
+    static Version zeroing(String name, Collection<Coordinate> weights) {
+      return new Version(name, weights.stream().sorted().toList(), Optional.empty());
+    }
+
+    Object key() {
+      return List.of(zeroed, constants.isPresent());
+    }
+
+    Variant variant() {
+      return new Variant(
+          name,
+          Variant.zeroed(name, zeroed).edits(),
+          constants
+              .<List<io.superweight.model.ActivationTransform>>map(List::of)
+              .orElse(List.of()));
+    }
+  }
+
+  /** {@code [windows][0]} nats of all predicted tokens, {@code [1]} divergence of all. */
+  private record Scores(List<double[]> byWindow) {}
+
+  Scoreboard(Transformer model, List<Window> windows, VerifyOptions options) {
+    this.model = model;
+    this.windows = windows;
+    this.resamples = options.resamples();
+    this.confidence = options.confidence();
+    this.seed = options.seed();
+  }
+
+  int passes() {
+    return passes;
+  }
+
+  /** Windows that the intact model was scored on. */
+  int scored() {
+    return intact.size();
+  }
+
+  /** Windows that a version was scored on. */
+  int windowsOf(Version version) {
+    return scores.get(version.key()).byWindow().size();
+  }
+
+  boolean has(Version version) {
+    return scores.containsKey(version.key());
+  }
+
+  /**
+   * Scores versions on the first {@code count} windows, in one pass. Versions that were scored on a
+   * shorter prefix go on where they were; all of a call must be equally far.
+   *
+   * @return how many distinct versions went through
+   */
+  int score(Collection<Version> versions, int count) {
+    Map<Object, Version> distinct = new LinkedHashMap<>();
+    for (Version version : versions) {
+      Scores known = scores.get(version.key());
+      if (known == null || known.byWindow().size() < count) {
+        distinct.putIfAbsent(version.key(), version);
+      }
+    }
+    if (distinct.isEmpty() && intact.size() >= count) {
+      return 0;
+    }
+    int from =
+        distinct.keySet().stream()
+            .mapToInt(key -> scores.containsKey(key) ? scores.get(key).byWindow().size() : 0)
+            .min()
+            .orElse(intact.size());
+    List<Variant> variants = new ArrayList<>();
+    variants.add(Variant.INTACT);
+    distinct.values().forEach(version -> variants.add(version.variant()));
+    List<int[]> ids = windows.subList(from, count).stream().map(Window::ids).toList();
+    PassResult result = model.forward(ids, variants, List.of(), Head.SCORE);
+    passes++;
+    for (int w = Math.max(0, intact.size() - from); w < ids.size(); w++) {
+      intact.add(sums(result, 0, w));
+    }
+    int v = 1;
+    for (Object key : distinct.keySet()) {
+      List<double[]> own = scores.computeIfAbsent(key, k -> new Scores(new ArrayList<>())).byWindow;
+      for (int w = own.size() - from; w < ids.size(); w++) {
+        own.add(sums(result, v, w));
+      }
+      v++;
+    }
+    return distinct.size();
+  }
+
+  private static double[] sums(PassResult result, int variant, int window) {
+    double nats = 0;
+    for (double logProbability : result.logProbabilities()[variant][window]) {
+      nats += Double.isFinite(logProbability) ? Math.min(-logProbability, LOST) : LOST;
+    }
+    double divergence = 0;
+    for (double d : result.divergence()[variant][window]) {
+      divergence += Double.isFinite(d) ? Math.min(d, LOST) : LOST;
+    }
+    return new double[] {nats, divergence};
+  }
+
+  /** Perplexity of the intact model on all windows that it was scored on. */
+  double intactPerplexity() {
+    double nats = intact.stream().mapToDouble(s -> s[0]).sum();
+    long tokens = windows.subList(0, intact.size()).stream().mapToLong(Window::predicted).sum();
+    return Math.exp(nats / tokens);
+  }
+
+  /** Effect of a version that was scored; no greedy text. */
+  Effect effect(Version version) {
+    List<double[]> own = scores.get(version.key()).byWindow();
+    Units units = new Units(own.size());
+    PairedBootstrap bootstrap = bootstrap(units.count);
+    return new Effect(
+        version.name(),
+        version.zeroed(),
+        bootstrap.perplexityRatio(units.sum(own, 0), units.sum(intact, 0), units.tokens),
+        bootstrap.mean(units.sum(own, 1), units.tokens),
+        Optional.empty(),
+        false);
+  }
+
+  /** Perplexity of one version over that of another, on the windows that both were scored on. */
+  Interval change(Version version, Version base) {
+    List<double[]> own = scores.get(version.key()).byWindow();
+    List<double[]> other = scores.get(base.key()).byWindow();
+    Units units = new Units(Math.min(own.size(), other.size()));
+    return bootstrap(units.count)
+        .perplexityRatio(units.sum(own, 0), units.sum(other, 0), units.tokens);
+  }
+
+  private PairedBootstrap bootstrap(int units) {
+    return bootstraps.computeIfAbsent(
+        units, n -> new PairedBootstrap(n, resamples, confidence, seed));
+  }
+
+  /** Units of the first windows, numbered anew. */
+  private final class Units {
+    private final int[] unitOf;
+    private final int[] tokens;
+    private final int count;
+
+    Units(int prefix) {
+      Map<Integer, Integer> numbers = new HashMap<>();
+      unitOf = new int[prefix];
+      for (int w = 0; w < prefix; w++) {
+        int next = numbers.size();
+        unitOf[w] = numbers.computeIfAbsent(windows.get(w).unit(), u -> next);
+      }
+      count = numbers.size();
+      tokens = new int[count];
+      for (int w = 0; w < prefix; w++) {
+        tokens[unitOf[w]] += windows.get(w).predicted();
+      }
+    }
+
+    double[] sum(List<double[]> byWindow, int what) {
+      double[] sums = new double[count];
+      Arrays.fill(sums, 0);
+      for (int w = 0; w < unitOf.length; w++) {
+        sums[unitOf[w]] += byWindow.get(w)[what];
+      }
+      return sums;
+    }
+  }
+}
