@@ -197,8 +197,24 @@ record SafetensorsHeader(
 
   /** Bytes that type and shape ask for. */
   private static long bytes(String source, Entry entry) {
+    try {
+      return bytes(entry.name, entry.type, new Shape(entry.shape));
+    } catch (ArithmeticException overflow) {
+      throw malformed(source, "the shape of " + quoted(entry.name) + " overflows 63 bits");
+    } catch (IllegalArgumentException unknown) {
+      throw malformed(source, Json.shorten(unknown.getMessage()));
+    }
+  }
+
+  /**
+   * Bytes of a tensor.
+   *
+   * @throws IllegalArgumentException where the type is unknown, or does not end on a whole byte
+   * @throws ArithmeticException where they do not fit a long
+   */
+  static long bytes(String name, String type, Shape shape) {
     int bits =
-        switch (entry.type) {
+        switch (type) {
           case "F64", "I64", "U64", "C64" -> 64;
           case "F32", "I32", "U32" -> 32;
           case "F16", "BF16", "I16", "U16" -> 16;
@@ -207,18 +223,14 @@ record SafetensorsHeader(
           case "F6_E2M3", "F6_E3M2" -> 6;
           case "F4" -> 4;
           default ->
-              throw malformed(
-                  source, quoted(entry.name) + " has the unknown dtype " + quoted(entry.type));
+              throw new IllegalArgumentException(
+                  quoted(name) + " has the unknown dtype " + quoted(type));
         };
-    try {
-      long total = Math.multiplyExact(new Shape(entry.shape).elements(), (long) bits);
-      if (total % 8 != 0) {
-        throw malformed(source, quoted(entry.name) + " does not end on a whole byte");
-      }
-      return total / 8;
-    } catch (ArithmeticException overflow) {
-      throw malformed(source, "the shape of " + quoted(entry.name) + " overflows 63 bits");
+    long total = Math.multiplyExact(shape.elements(), (long) bits);
+    if (total % 8 != 0) {
+      throw new IllegalArgumentException(quoted(name) + " does not end on a whole byte");
     }
+    return total / 8;
   }
 
   private static DType dtype(String type) {
