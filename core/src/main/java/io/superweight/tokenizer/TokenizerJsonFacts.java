@@ -59,9 +59,9 @@ final class TokenizerJsonFacts {
       throw new InputException(
           InputException.Kind.MALFORMED,
           source
-              + ": the id of the token \""
-              + token
-              + "\" is no number from 0 to "
+              + ": the id of the token "
+              + GgufVocabulary.quoted(token)
+              + " is no number from 0 to "
               + HIGHEST_ID
               + ": download the file again");
     }

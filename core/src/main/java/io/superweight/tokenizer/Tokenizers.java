@@ -49,6 +49,27 @@ public final class Tokenizers {
         .orElseThrow(() -> missing(files));
   }
 
+  /**
+   * The tokenizer of a vocabulary inside a GGUF file.
+   *
+   * @throws InputException of kind UNSUPPORTED if it is of an unknown kind, MALFORMED if it is
+   *     broken
+   */
+  public static Tokenizer of(GgufVocabulary vocabulary) {
+    return switch (vocabulary.model()) {
+      case "gpt2" -> new ByteLevelBpe(vocabulary);
+      case "llama" -> new SentencePieceBpe(vocabulary);
+      default ->
+          throw new InputException(
+              InputException.Kind.UNSUPPORTED,
+              vocabulary.source()
+                  + " has a vocabulary of the kind "
+                  + GgufVocabulary.quoted(vocabulary.model())
+                  + " (tokenizer.ggml.model): use the model's tokenizer.json; known are gpt2"
+                  + " (byte-level BPE) and llama (SentencePiece-BPE)");
+    };
+  }
+
   private static InputException missing(TokenizerFiles files) {
     List<String> others =
         List.of("tokenizer.model", "vocab.json", "merges.txt").stream()
