@@ -12,7 +12,8 @@ public final class Checkpoints {
 
   /**
    * Opens a folder in Hugging Face's layout ({@code config.json} beside {@code model.safetensors},
-   * whole or sharded) or one of its {@code .safetensors} files. Nothing is read but headers.
+   * whole or sharded), one of its {@code .safetensors} files, or a GGUF file (of a split set: any
+   * part). Nothing is read but headers. A GGUF checkpoint is a {@link GgufCheckpoint}.
    *
    * @throws InputException of kind NOT_FOUND, MALFORMED or UNSUPPORTED
    */
@@ -33,7 +34,9 @@ public final class Checkpoints {
     }
     MappedFiles files = new MappedFiles();
     try {
-      return SafetensorsFolder.open(path, source, files);
+      return Files.isRegularFile(path) && Magic.of(files.map(path)) != Magic.OTHER
+          ? GgufFiles.open(path, source, files)
+          : SafetensorsFolder.open(path, source, files);
     } catch (RuntimeException | Error e) {
       files.close();
       throw e;
@@ -50,5 +53,15 @@ public final class Checkpoints {
   public static Checkpoint inMemory(
       String source, byte[] configJson, List<MemorySegment> safetensors) {
     return SafetensorsFolder.inMemory(source, configJson, safetensors);
+  }
+
+  /**
+   * A GGUF checkpoint that lies in memory.
+   *
+   * @param source its name
+   * @param parts the file, or all parts of a split one; they must outlive the checkpoint
+   */
+  public static GgufCheckpoint inMemory(String source, List<MemorySegment> parts) {
+    return GgufFiles.inMemory(source, parts);
   }
 }

@@ -34,7 +34,7 @@ final class HuggingFaceConfig {
               "num_experts", List.of("num_local_experts", "n_routed_experts", "moe_num_experts")));
 
   /** The size of the MLP by family: the first key that holds a value, else 4 · hidden_size. */
-  private static final Map<String, String> MLP_SIZE =
+  static final Map<String, String> MLP_SIZE =
       Map.of("gpt2", "n_inner", "falcon", "ffn_hidden_size", "opt", "ffn_dim");
 
   /** Keys that are folded into others and dropped. */
