@@ -21,6 +21,7 @@ final class ByteLevelBpe implements Tokenizer {
   private static final ByteLetters LETTERS = new ByteLetters();
 
   private final GgufVocabulary vocabulary;
+  private final String description;
   private final TokenTable table;
   private final PreTokenizer preTokenizer;
   private final WordSplitter splitter;
@@ -33,8 +34,9 @@ final class ByteLevelBpe implements Tokenizer {
    * @throws io.superweight.InputException of kind MALFORMED if tokens and merges do not fit
    *     together, UNSUPPORTED if the pre-tokenizer is not known
    */
-  ByteLevelBpe(GgufVocabulary vocabulary) {
+  ByteLevelBpe(GgufVocabulary vocabulary, String description) {
     this.vocabulary = vocabulary;
+    this.description = description;
     this.preTokenizer = PreTokenizer.of(vocabulary);
     this.splitter = preTokenizer.splitter();
     this.table = new TokenTable(vocabulary);
@@ -85,7 +87,7 @@ final class ByteLevelBpe implements Tokenizer {
 
   @Override
   public String description() {
-    return "GGUF gpt2/" + vocabulary.pre().orElse(vocabulary.architecture());
+    return description;
   }
 
   @Override

@@ -6,6 +6,7 @@ import tools.jackson.core.StreamReadConstraints;
 import tools.jackson.core.json.JsonFactory;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
 
 /** Reads the JSON files of a tokenizer. */
 final class Json {
@@ -29,7 +30,7 @@ final class Json {
    * @param source the file, for messages
    * @throws InputException of kind MALFORMED if it is no JSON object
    */
-  static JsonNode object(String source, byte[] json) {
+  static ObjectNode object(String source, byte[] json) {
     JsonNode root;
     try {
       root = MAPPER.readTree(json);
@@ -42,10 +43,10 @@ final class Json {
               + "): download the file again",
           e);
     }
-    if (!root.isObject()) {
+    if (!(root instanceof ObjectNode object)) {
       throw new InputException(
           InputException.Kind.MALFORMED, source + " holds no JSON object: download the file again");
     }
-    return root;
+    return object;
   }
 }

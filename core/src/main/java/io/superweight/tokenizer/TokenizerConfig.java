@@ -3,7 +3,10 @@ package io.superweight.tokenizer;
 import java.util.Optional;
 import java.util.OptionalInt;
 import java.util.Set;
+import java.util.function.Function;
+import java.util.function.IntPredicate;
 import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.node.ObjectNode;
 
 /**
  * What lies beside a {@code tokenizer.json} and bears on the BOS token: {@code
@@ -30,9 +33,9 @@ record TokenizerConfig(
       Set.of("LlamaTokenizer", "CodeLlamaTokenizer", "GemmaTokenizer", "CohereTokenizer");
 
   static TokenizerConfig read(TokenizerFiles files) {
-    Optional<JsonNode> config = json(files, "tokenizer_config.json");
-    Optional<JsonNode> map = json(files, "special_tokens_map.json");
-    Optional<JsonNode> model = json(files, "config.json");
+    Optional<ObjectNode> config = json(files, "tokenizer_config.json");
+    Optional<ObjectNode> map = json(files, "special_tokens_map.json");
+    Optional<ObjectNode> model = json(files, "config.json");
     return new TokenizerConfig(
         config
             .map(c -> c.path("tokenizer_class"))
@@ -52,7 +55,7 @@ record TokenizerConfig(
             .orElse(OptionalInt.empty()));
   }
 
-  private static Optional<JsonNode> json(TokenizerFiles files, String name) {
+  private static Optional<ObjectNode> json(TokenizerFiles files, String name) {
     return files.read(name).map(bytes -> Json.object(files.source() + ": " + name, bytes));
   }
 
@@ -69,12 +72,12 @@ record TokenizerConfig(
   }
 
   /** The named token's id; else {@code config.json}'s, where the vocabulary has it. */
-  OptionalInt bos(TokenizerJsonFacts vocabulary) {
-    OptionalInt named = bosToken.map(vocabulary::id).orElse(OptionalInt.empty());
+  OptionalInt bos(Function<String, OptionalInt> idOf, IntPredicate has) {
+    OptionalInt named = bosToken.map(idOf).orElse(OptionalInt.empty());
     if (named.isPresent()) {
       return named;
     }
-    return bosId.isPresent() && vocabulary.has(bosId.getAsInt()) ? bosId : OptionalInt.empty();
+    return bosId.isPresent() && has.test(bosId.getAsInt()) ? bosId : OptionalInt.empty();
   }
 
   /**

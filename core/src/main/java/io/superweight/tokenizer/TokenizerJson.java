@@ -2,7 +2,6 @@ package io.superweight.tokenizer;
 
 import ai.djl.huggingface.tokenizers.jni.TokenizersLibrary;
 import io.superweight.InputException;
-import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.OptionalInt;
@@ -14,6 +13,7 @@ import java.util.concurrent.locks.ReentrantReadWriteLock;
  * which the file may ask for, are off.
  */
 final class TokenizerJson implements Tokenizer {
+  private final String source;
   private final TokenizersLibrary library;
   private final BitSet vocabulary;
   private final OptionalInt bos;
@@ -25,21 +25,21 @@ final class TokenizerJson implements Tokenizer {
   private long handle;
 
   private TokenizerJson(
-      TokenizersLibrary library, long handle, TokenizerJsonFacts facts, TokenizerConfig config) {
+      String source,
+      TokenizersLibrary library,
+      long handle,
+      TokenizerJsonFacts facts,
+      TokenizerConfig config) {
+    this.source = source;
     this.library = library;
     this.handle = handle;
     this.vocabulary = facts.ids();
     library.disableTruncation(handle);
     library.disablePadding(handle);
-    // What comes before the one token of a text is what the post-processor puts before every text.
-    int[] alone = encode("a", false);
-    int[] plainly = encode("a", true);
-    OptionalInt first =
-        plainly.length > alone.length && !Arrays.equals(alone, Arrays.copyOf(plainly, alone.length))
-            ? OptionalInt.of(plainly[0])
-            : OptionalInt.empty();
-    this.bos = config.bos(facts).isPresent() ? config.bos(facts) : first;
-    this.addsBos = config.addsBos(first.isPresent() && first.equals(bos)) && bos.isPresent();
+    OptionalInt named = config.bos(facts::id, facts::has);
+    this.bos = named.isPresent() ? named : facts.first();
+    boolean postProcessorAddsBos = bos.isPresent() && bos.equals(facts.first());
+    this.addsBos = bos.isPresent() && config.addsBos(postProcessorAddsBos);
   }
 
   /**
@@ -53,22 +53,26 @@ final class TokenizerJson implements Tokenizer {
     TokenizersLibrary library = HuggingFaceLibrary.methods();
     long handle;
     try {
-      handle = library.createTokenizerFromString(new String(json, StandardCharsets.UTF_8));
+      handle = library.createTokenizerFromString(facts.withoutPostProcessor());
     } catch (RuntimeException e) {
-      throw new InputException(
-          InputException.Kind.MALFORMED,
-          source
-              + " is not accepted by Hugging Face's tokenizer library ("
-              + String.valueOf(e.getMessage()).lines().findFirst().orElse("")
-              + "): download the file again",
-          e);
+      throw refused(source, e);
     }
     try {
-      return new TokenizerJson(library, handle, facts, config);
+      return new TokenizerJson(source, library, handle, facts, config);
     } catch (RuntimeException e) {
       library.deleteTokenizer(handle);
       throw e;
     }
+  }
+
+  private static InputException refused(String source, RuntimeException e) {
+    return new InputException(
+        InputException.Kind.MALFORMED,
+        source
+            + " is refused by Hugging Face's tokenizer library ("
+            + String.valueOf(e.getMessage()).lines().findFirst().orElse("")
+            + "): download the file again",
+        e);
   }
 
   @Override
@@ -83,14 +87,10 @@ final class TokenizerJson implements Tokenizer {
 
   @Override
   public int[] encode(String text) {
-    return encode(text, false);
-  }
-
-  private int[] encode(String text, boolean withSpecialTokens) {
     String sound = UnpairedSurrogates.replaceIn(text);
     lock.readLock().lock();
     try {
-      long encoding = library.encode(openHandle(), sound, withSpecialTokens);
+      long encoding = encoding(sound);
       try {
         return Arrays.stream(library.getTokenIds(encoding)).mapToInt(Math::toIntExact).toArray();
       } finally {
@@ -98,6 +98,15 @@ final class TokenizerJson implements Tokenizer {
       }
     } finally {
       lock.readLock().unlock();
+    }
+  }
+
+  private long encoding(String text) {
+    long open = openHandle();
+    try {
+      return library.encode(open, text, false);
+    } catch (RuntimeException e) { // a model without a token for what it does not know
+      throw refused(source, e);
     }
   }
 
@@ -121,9 +130,17 @@ final class TokenizerJson implements Tokenizer {
     lock.readLock().lock();
     try {
       long[] wide = Arrays.stream(ids).asLongStream().toArray();
-      return library.decode(openHandle(), wide, false);
+      return decode(openHandle(), wide);
     } finally {
       lock.readLock().unlock();
+    }
+  }
+
+  private String decode(long open, long[] ids) {
+    try {
+      return library.decode(open, ids, false);
+    } catch (RuntimeException e) {
+      throw refused(source, e);
     }
   }
 

@@ -46,6 +46,7 @@ public final class Tokenizers {
     return files
         .read("tokenizer.json")
         .<Tokenizer>map(json -> TokenizerJson.open(files, json))
+        .or(() -> VocabularyJson.open(files))
         .orElseThrow(() -> missing(files));
   }
 
@@ -57,7 +58,9 @@ public final class Tokenizers {
    */
   public static Tokenizer of(GgufVocabulary vocabulary) {
     return switch (vocabulary.model()) {
-      case "gpt2" -> new ByteLevelBpe(vocabulary);
+      case "gpt2" ->
+          new ByteLevelBpe(
+              vocabulary, "GGUF gpt2/" + vocabulary.pre().orElse(vocabulary.architecture()));
       case "llama" -> new SentencePieceBpe(vocabulary);
       default ->
           throw new InputException(

@@ -264,6 +264,68 @@ class TokenizerJsonTest {
             });
   }
 
+  @Test
+  void aPostProcessorThatWouldCrashTheLibraryIsKeptFromIt() throws Exception {
+    ObjectNode json = (ObjectNode) new JsonMapper().readTree(books());
+    ((ObjectNode) json.get("post_processor").get("special_tokens")).remove("<s>");
+    try (Tokenizer tokenizer = Tokenizers.open(files(Map.of("tokenizer.json", json.toString())))) {
+      assertThat(tokenizer.encode("a")).hasSize(1);
+      assertThat(tokenizer.addsBos()).isFalse();
+    }
+  }
+
+  @Test
+  void mergesThatWouldCrashTheLibraryAreKeptFromIt() throws Exception {
+    ObjectNode json = (ObjectNode) new JsonMapper().readTree(books());
+    ((ObjectNode) json.get("model")).put("continuing_subword_prefix", "a long prefix");
+
+    assertThatThrownBy(() -> Tokenizers.open(files(Map.of("tokenizer.json", json.toString()))))
+        .isInstanceOf(InputException.class)
+        .hasMessageContaining("continuing_subword_prefix");
+  }
+
+  @Test
+  void aTextThatTheModelHasNoTokenForIsAnError() {
+    String json =
+        """
+        {"version": "1.0", "truncation": null, "padding": null, "added_tokens": [],
+         "normalizer": null, "pre_tokenizer": null, "post_processor": null, "decoder": null,
+         "model": {"type": "WordPiece", "unk_token": "[UNK]", "continuing_subword_prefix": "##",
+                   "max_input_chars_per_word": 100, "vocab": {"a": 0}}}
+        """;
+    try (Tokenizer tokenizer = Tokenizers.open(files(Map.of("tokenizer.json", json)))) {
+      assertThat(tokenizer.encode("a")).containsExactly(0);
+      assertThatThrownBy(() -> tokenizer.encode("b"))
+          .isInstanceOf(InputException.class)
+          .hasMessageContaining("refused by Hugging Face's tokenizer library");
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "{'type': 'RobertaProcessing', 'cls': ['<s>', 1], 'sep': ['</s>', 2],"
+            + " 'trim_offsets': true, 'add_prefix_space': false} | 1",
+        "{'type': 'Sequence', 'processors': [{'type': 'ByteLevel', 'add_prefix_space': true,"
+            + " 'trim_offsets': false, 'use_regex': true}, {'type': 'TemplateProcessing',"
+            + " 'single': [{'SpecialToken': {'id': '<s>', 'type_id': 0}}, {'Sequence': {'id': 'A',"
+            + " 'type_id': 0}}], 'pair': [], 'special_tokens': {'<s>': {'id': '<s>', 'ids': [1],"
+            + " 'tokens': ['<s>']}}}]} | 1",
+        "{'type': 'TemplateProcessing', 'single': [{'Sequence': {'id': 'A', 'type_id': 0}},"
+            + " {'SpecialToken': {'id': '</s>', 'type_id': 0}}], 'pair': [], 'special_tokens':"
+            + " {'</s>': {'id': '</s>', 'ids': [2], 'tokens': ['</s>']}}} | -1",
+      })
+  void whatComesFirstIsReadFromEveryKindOfPostProcessor(String postProcessor, int expected)
+      throws Exception {
+    ObjectNode json = (ObjectNode) new JsonMapper().readTree(books());
+    json.set("post_processor", new JsonMapper().readTree(postProcessor.replace('\'', '"')));
+    try (Tokenizer tokenizer = Tokenizers.open(files(Map.of("tokenizer.json", json.toString())))) {
+      assertThat(tokenizer.bos().orElse(-1)).isEqualTo(expected);
+      assertThat(tokenizer.addsBos()).isEqualTo(expected >= 0);
+    }
+  }
+
   private static String books() throws Exception {
     return Files.readString(BOOKS.resolve("tokenizer.json"));
   }
