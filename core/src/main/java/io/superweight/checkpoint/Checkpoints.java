@@ -5,6 +5,8 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
 
 /** Opens checkpoints, whatever their format. */
 public final class Checkpoints {
@@ -12,8 +14,12 @@ public final class Checkpoints {
 
   /**
    * Opens a folder in Hugging Face's layout ({@code config.json} beside {@code model.safetensors},
-   * whole or sharded), one of its {@code .safetensors} files, or a GGUF file (of a split set: any
-   * part). Nothing is read but headers. A GGUF checkpoint is a {@link GgufCheckpoint}.
+   * whole or sharded), one of its {@code .safetensors} files, a GGUF file (of a split set: any
+   * part), or a folder that holds one GGUF file. Nothing is read but headers. A GGUF checkpoint is
+   * a {@link GgufCheckpoint}.
+   *
+   * <p>A file that is cut short while it is open makes later reads of its tensors throw {@link
+   * InternalError}; the command line turns that into one line, as no single read can.
    *
    * @throws InputException of kind NOT_FOUND, MALFORMED or UNSUPPORTED
    */
@@ -34,13 +40,33 @@ public final class Checkpoints {
     }
     MappedFiles files = new MappedFiles();
     try {
-      return Files.isRegularFile(path) && Magic.of(files.map(path)) != Magic.OTHER
-          ? GgufFiles.open(path, source, files)
-          : SafetensorsFolder.open(path, source, files);
+      if (Files.isDirectory(path)) {
+        Optional<Path> gguf = SafetensorsFolder.has(path) ? Optional.empty() : GgufFiles.in(path);
+        return gguf.isPresent()
+            ? GgufFiles.open(gguf.get(), source, files)
+            : SafetensorsFolder.open(path, source, files);
+      }
+      MemorySegment file = files.map(path);
+      if (Magic.of(file) == Magic.GGUF || named(path, ".gguf")) {
+        return GgufFiles.open(path, file, source, files);
+      }
+      if (named(path, ".safetensors")) {
+        return SafetensorsFolder.open(path, source, files);
+      }
+      Magic.refuseOtherFiles(path.toString(), file, "GGUF or safetensors");
+      throw new InputException(
+          InputException.Kind.MALFORMED,
+          path
+              + (file.byteSize() == 0 ? " is empty" : " is no model")
+              + "; name a model folder, a GGUF file or a .safetensors file");
     } catch (RuntimeException | Error e) {
       files.close();
       throw e;
     }
+  }
+
+  private static boolean named(Path path, String ending) {
+    return path.getFileName().toString().toLowerCase(Locale.ROOT).endsWith(ending);
   }
 
   /**

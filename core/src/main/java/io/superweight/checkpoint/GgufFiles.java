@@ -2,6 +2,7 @@ package io.superweight.checkpoint;
 
 import io.superweight.InputException;
 import io.superweight.tensor.Tensor;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -12,6 +13,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** A GGUF file, or the parts that llama-gguf-split made of one. */
 final class GgufFiles {
@@ -22,14 +25,50 @@ final class GgufFiles {
 
   private GgufFiles() {}
 
-  /** Whether the file is a part of a split set other than the first. */
-  static boolean laterPart(Path file) {
-    Matcher part = PART.matcher(file.getFileName().toString());
-    return part.matches() && !part.group(2).equals("00001");
+  /**
+   * The GGUF file of a folder, or the first part of its split set; empty where there is none.
+   *
+   * @throws InputException of kind NOT_FOUND where there are several
+   */
+  static Optional<Path> in(Path folder) {
+    List<Path> candidates;
+    try (Stream<Path> files = Files.list(folder)) {
+      candidates = files.filter(GgufFiles::mayBeModel).sorted().toList();
+    } catch (IOException e) {
+      throw MappedFiles.unreadable(folder, e);
+    }
+    if (candidates.size() > 1) {
+      throw new InputException(
+          InputException.Kind.NOT_FOUND,
+          folder
+              + " holds "
+              + candidates.size()
+              + " GGUF models; name one of them: "
+              + Json.shorten(
+                  candidates.stream()
+                      .map(file -> file.getFileName().toString())
+                      .collect(Collectors.joining(", "))));
+    }
+    return candidates.stream().findFirst();
+  }
+
+  /** Not a later part of a split set, nor the image encoder that lies beside some models. */
+  private static boolean mayBeModel(Path file) {
+    String name = file.getFileName().toString();
+    Matcher part = PART.matcher(name);
+    return name.endsWith(".gguf")
+        && !name.startsWith("mmproj")
+        && (!part.matches() || part.group(2).equals("00001"));
   }
 
   static GgufCheckpoint open(Path path, String source, MappedFiles files) {
-    MemorySegment first = files.map(path);
+    return open(path, files.map(path), source, files);
+  }
+
+  /**
+   * @param first the file's bytes
+   */
+  static GgufCheckpoint open(Path path, MemorySegment first, String source, MappedFiles files) {
     GgufFile file = GgufFile.read(path.toString(), first);
     int parts = parts(path.toString(), file);
     List<String> names = new ArrayList<>();

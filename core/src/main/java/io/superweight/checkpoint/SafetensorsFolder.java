@@ -23,6 +23,11 @@ final class SafetensorsFolder {
 
   private SafetensorsFolder() {}
 
+  /** Whether the folder has weights of this format. */
+  static boolean has(Path folder) {
+    return Files.exists(folder.resolve(SINGLE)) || Files.exists(folder.resolve(INDEX));
+  }
+
   static Checkpoint open(Path path, String source, MappedFiles files) {
     boolean folder = Files.isDirectory(path);
     Path directory = folder ? path : path.toAbsolutePath().getParent();
