@@ -389,22 +389,27 @@ public final class Verifier {
     List<int[]> starts = new ArrayList<>();
     for (List<Window> source : List.of(windows.heldOut(), windows.scored())) {
       for (Window window : source) {
-        if (starts.size() < plan.loopPrompts()) {
-          starts.add(
-              Arrays.copyOf(window.ids(), Math.min(LOOP_PROMPT_TOKENS, window.ids().length)));
+        if (starts.size() < plan.loopPrompts() && window.ids().length >= LOOP_PROMPT_TOKENS) {
+          starts.add(Arrays.copyOf(window.ids(), LOOP_PROMPT_TOKENS));
         }
       }
     }
     int length = Math.min(plan.loopTokens(), model.maxPositions() - LOOP_PROMPT_TOKENS);
-    if (starts.isEmpty() || length < 16) {
+    if (starts.isEmpty() || length < LOOP_PROMPT_TOKENS) {
       return;
     }
-    boolean[][] loops = new boolean[variants.size()][starts.size()];
-    for (int p = 0; p < starts.size(); p++) {
-      int[][] text = model.generate(variants, starts.get(p), length);
-      for (int v = 0; v < text.length; v++) {
-        loops[v][p] = LoopDetector.loops(text[v]);
+    List<Variant> each = new ArrayList<>();
+    List<int[]> prompts = new ArrayList<>();
+    for (Variant variant : variants) {
+      for (int[] start : starts) {
+        each.add(variant);
+        prompts.add(start);
       }
+    }
+    int[][] text = model.generate(each, prompts, length);
+    boolean[][] loops = new boolean[variants.size()][starts.size()];
+    for (int i = 0; i < text.length; i++) {
+      loops[i / starts.size()][i % starts.size()] = LoopDetector.loops(text[i]);
     }
     for (int i = 0; i < chosen.size(); i++) {
       chosen.get(i).loops = Optional.of(VerdictRule.loopRate(loops[0], loops[i + 1], length));

@@ -187,15 +187,27 @@ public final class Transformer implements AutoCloseable {
    *     context
    */
   public int[][] generate(List<Variant> variants, int[] prompt, int count) {
-    check(List.of(prompt), variants);
-    if (prompt.length + count > maxPositions()) {
-      throw tooLong(prompt.length + count);
+    return generate(variants, java.util.Collections.nCopies(variants.size(), prompt), count);
+  }
+
+  /**
+   * Greedy text of several prompts together, which reads the weights once a token for all of them.
+   *
+   * @param prompts one for each variant, all equally long
+   */
+  public int[][] generate(List<Variant> variants, List<int[]> prompts, int count) {
+    check(prompts, variants);
+    int length = prompts.getFirst().length;
+    if (prompts.size() != variants.size() || prompts.stream().anyMatch(p -> p.length != length)) {
+      throw new IllegalArgumentException("one prompt for each variant, all equally long");
+    }
+    if (length + count > maxPositions()) {
+      throw tooLong(length + count);
     }
     try (ForwardPass pass =
-        ForwardPass.cached(architecture, weights, device, variants, prompt.length + count)) {
+        ForwardPass.cached(architecture, weights, device, variants, length + count)) {
       int[][] text = new int[variants.size()][count];
-      int[][] next = new int[variants.size()][];
-      java.util.Arrays.fill(next, prompt);
+      int[][] next = prompts.toArray(int[][]::new);
       for (int i = 0; i < count; i++) {
         int[] chosen = pass.step(next);
         for (int v = 0; v < chosen.length; v++) {
