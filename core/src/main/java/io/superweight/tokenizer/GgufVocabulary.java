@@ -1,6 +1,7 @@
 package io.superweight.tokenizer;
 
 import io.superweight.InputException;
+import io.superweight.checkpoint.GgufMetadata;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -56,6 +57,53 @@ public record GgufVocabulary(
     }
     check(source, "bos_token_id", bos, tokens.size());
     check(source, "unknown_token_id", unknown, tokens.size());
+  }
+
+  /**
+   * The vocabulary that a file's metadata holds.
+   *
+   * @param source the file, for messages
+   * @throws InputException of kind NOT_FOUND if there is none, MALFORMED if it is broken
+   */
+  public static GgufVocabulary of(String source, GgufMetadata metadata) {
+    String model = metadata.text("tokenizer.ggml.model", "none");
+    if (model.equals("none") || model.equals("no_vocab")) {
+      throw new InputException(
+          InputException.Kind.NOT_FOUND,
+          source
+              + " holds no vocabulary (tokenizer.ggml.model): convert the model to GGUF again"
+              + " together with its tokenizer");
+    }
+    List<String> tokens = metadata.texts("tokenizer.ggml.tokens");
+    OptionalInt bos = id(metadata, "tokenizer.ggml.bos_token_id");
+    if (bos.isEmpty()
+        && model.equals("llama")
+        && tokens.size() > 1
+        && tokens.get(1).equals("<s>")) {
+      bos = OptionalInt.of(1); // files of the first Llamas do not name it; llama.cpp takes 1
+    }
+    return new GgufVocabulary(
+        source,
+        metadata.text("general.architecture", ""),
+        metadata.text("general.name", ""),
+        model,
+        metadata.text("tokenizer.ggml.pre"),
+        tokens,
+        metadata.numbers("tokenizer.ggml.scores"),
+        metadata.integers("tokenizer.ggml.token_type"),
+        metadata.texts("tokenizer.ggml.merges"),
+        bos,
+        id(metadata, "tokenizer.ggml.unknown_token_id"),
+        flag(metadata, "tokenizer.ggml.add_bos_token"),
+        flag(metadata, "tokenizer.ggml.add_space_prefix"));
+  }
+
+  private static OptionalInt id(GgufMetadata metadata, String key) {
+    return metadata.has(key) ? OptionalInt.of(metadata.count(key, 0)) : OptionalInt.empty();
+  }
+
+  private static Optional<Boolean> flag(GgufMetadata metadata, String key) {
+    return metadata.has(key) ? Optional.of(metadata.flag(key, false)) : Optional.empty();
   }
 
   private static String lengths(int count, String what, int tokens) {

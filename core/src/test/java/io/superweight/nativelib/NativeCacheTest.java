@@ -7,6 +7,8 @@ import io.superweight.InputException;
 import io.superweight.nativelib.BundledLibrary.BundledFile;
 import java.io.ByteArrayInputStream;
 import java.io.InputStream;
+import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,7 +22,18 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class NativeCacheTest {
-  private static final byte[] CONTENT = "not really a library".getBytes(StandardCharsets.UTF_8);
+  private static final byte[] CONTENT = emptyElf();
+
+  /** A library's header without a library, marked so that the JVM has nothing to warn of. */
+  private static byte[] emptyElf() {
+    ByteBuffer elf = ByteBuffer.allocate(64 + 56).order(ByteOrder.LITTLE_ENDIAN);
+    elf.put("\u007FELF\2\1\1".getBytes(StandardCharsets.US_ASCII));
+    elf.putShort(16, (short) 3).putShort(18, (short) 62).putInt(20, 1); // shared object, x86-64
+    elf.putLong(32, 64).putShort(52, (short) 64); // program headers follow this header
+    elf.putShort(54, (short) 56).putShort(56, (short) 1);
+    elf.putInt(64, 0x6474E551).putInt(68, 6); // PT_GNU_STACK, read and write
+    return elf.array();
+  }
 
   @TempDir Path temporary;
 

@@ -5,7 +5,6 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.superweight.Fixtures;
 import io.superweight.InputException;
-import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -27,18 +26,10 @@ import tools.jackson.databind.json.JsonMapper;
 class GgufTokenizerTest {
   private static final Path FOLDER = Fixtures.path("tokenizers");
 
-  private static final Tokenizer GPT2 = open("gpt-2");
-  private static final Tokenizer SMOLLM2 = open("smollm2");
-  private static final Tokenizer LLAMA = open("llama-spm");
-  private static final Tokenizer PHI3 = open("phi-3");
-
-  private static Tokenizer open(String name) {
-    try {
-      return Tokenizers.of(GgufKeys.vocabulary(FOLDER.resolve(name + ".gguf")));
-    } catch (IOException e) {
-      throw new AssertionError(e);
-    }
-  }
+  private static final Tokenizer GPT2 = GgufFixtures.tokenizer("gpt-2");
+  private static final Tokenizer SMOLLM2 = GgufFixtures.tokenizer("smollm2");
+  private static final Tokenizer LLAMA = GgufFixtures.tokenizer("llama-spm");
+  private static final Tokenizer PHI3 = GgufFixtures.tokenizer("phi-3");
 
   static Stream<JsonNode> smollm2Golden() {
     JsonNode golden =
@@ -67,7 +58,7 @@ class GgufTokenizerTest {
                 .split("\n__ggml_vocab_test__\n", -1));
     List<String> expected = Files.readAllLines(FOLDER.resolve(name + ".gguf.out"));
     assertThat(texts).hasSizeGreaterThanOrEqualTo(expected.size()).hasSizeGreaterThan(40);
-    try (Tokenizer tokenizer = open(name)) {
+    try (Tokenizer tokenizer = GgufFixtures.tokenizer(name)) {
       for (int i = 0; i < expected.size(); i++) {
         int[] ids =
             Stream.of(expected.get(i).trim().split(" "))

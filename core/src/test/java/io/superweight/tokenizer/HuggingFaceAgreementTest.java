@@ -2,8 +2,6 @@ package io.superweight.tokenizer;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
-import io.superweight.Fixtures;
-import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Comparator;
@@ -113,8 +111,8 @@ class HuggingFaceAgreementTest {
         "deepseek-coder",
         "deepseek-v3"
       })
-  void byteLevelBpeGivesTheSameIds(String pre) throws Exception {
-    GgufVocabulary gpt2 = vocabulary("gpt-2");
+  void byteLevelBpeGivesTheSameIds(String pre) {
+    GgufVocabulary gpt2 = GgufFixtures.vocabulary("gpt-2");
     GgufVocabulary renamed =
         new GgufVocabulary(
             gpt2.source(),
@@ -134,16 +132,16 @@ class HuggingFaceAgreementTest {
   }
 
   @Test
-  void smollm2GivesTheSameIds_alsoForTheCharactersThatItLacks() throws Exception {
-    GgufVocabulary smollm2 = vocabulary("smollm2");
+  void smollm2GivesTheSameIds_alsoForTheCharactersThatItLacks() {
+    GgufVocabulary smollm2 = GgufFixtures.vocabulary("smollm2");
     // What it lacks is dropped, so that the text does not come back.
     assertAgreement(Tokenizers.of(smollm2), byteLevelJson(smollm2, FAMILIES.get("smollm")), false);
   }
 
   @ParameterizedTest
   @ValueSource(strings = {"llama-spm", "phi-3"})
-  void sentencePieceBpeGivesTheSameIds(String name) throws Exception {
-    GgufVocabulary vocabulary = vocabulary(name);
+  void sentencePieceBpeGivesTheSameIds(String name) {
+    GgufVocabulary vocabulary = GgufFixtures.vocabulary(name);
     assertAgreement(Tokenizers.of(vocabulary), sentencePieceJson(vocabulary), false);
   }
 
@@ -326,10 +324,6 @@ class HuggingFaceAgreementTest {
         .<ObjectNode>set("pattern", JSON.createObjectNode().put("Regex", regex))
         .put("behavior", "Isolated")
         .put("invert", false);
-  }
-
-  private static GgufVocabulary vocabulary(String name) throws IOException {
-    return GgufKeys.vocabulary(Fixtures.path("tokenizers/" + name + ".gguf"));
   }
 
   private static TokenizerFiles only(String file, ObjectNode json) {

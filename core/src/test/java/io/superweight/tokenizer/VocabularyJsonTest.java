@@ -3,7 +3,6 @@ package io.superweight.tokenizer;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
-import io.superweight.Fixtures;
 import io.superweight.InputException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -84,7 +83,7 @@ class VocabularyJsonTest {
   }
 
   private GgufVocabulary writeGpt2() throws Exception {
-    GgufVocabulary gguf = GgufKeys.vocabulary(Fixtures.path("tokenizers/gpt-2.gguf"));
+    GgufVocabulary gguf = GgufFixtures.vocabulary("gpt-2");
     ObjectNode vocabulary = new JsonMapper().createObjectNode();
     for (int id = 0; id < gguf.tokens().size(); id++) {
       vocabulary.put(gguf.tokens().get(id), id);
