@@ -23,27 +23,31 @@ final class GgufConfig {
           "gptneox", "gpt_neox",
           "phi2", "phi");
 
-  private static final Map<String, String> COUNTS =
-      Map.of(
-          "embedding_length", "hidden_size",
-          "block_count", "num_hidden_layers",
-          "context_length", "max_position_embeddings",
-          "attention.key_length", "head_dim",
-          "attention.sliding_window", "sliding_window",
-          "expert_count", "num_experts",
-          "expert_used_count", "num_experts_per_tok",
-          "expert_feed_forward_length", "moe_intermediate_size",
-          "expert_shared_feed_forward_length", "shared_expert_intermediate_size");
+  /** Counts by their key after the architecture's name, with Hugging Face's key. */
+  private static final List<Map.Entry<String, String>> COUNTS =
+      List.of(
+          Map.entry("embedding_length", "hidden_size"),
+          Map.entry("block_count", "num_hidden_layers"),
+          Map.entry("attention.head_count", "num_attention_heads"),
+          Map.entry("attention.head_count_kv", "num_key_value_heads"),
+          Map.entry("attention.key_length", "head_dim"),
+          Map.entry("context_length", "max_position_embeddings"),
+          Map.entry("attention.sliding_window", "sliding_window"),
+          Map.entry("expert_count", "num_experts"),
+          Map.entry("expert_used_count", "num_experts_per_tok"),
+          Map.entry("expert_feed_forward_length", "moe_intermediate_size"),
+          Map.entry("expert_shared_feed_forward_length", "shared_expert_intermediate_size"));
 
-  private static final Map<String, String> NUMBERS =
-      Map.of(
-          "attn_logit_softcapping", "attn_logit_softcapping",
-          "final_logit_softcapping", "final_logit_softcapping",
-          "attention.clamp_kqv", "clip_qkv",
-          "embedding_scale", "embedding_multiplier",
-          "residual_scale", "residual_multiplier",
-          "logit_scale", "logits_scaling",
-          "attention.scale", "attention_multiplier");
+  /** The same for real numbers. */
+  private static final List<Map.Entry<String, String>> NUMBERS =
+      List.of(
+          Map.entry("attn_logit_softcapping", "attn_logit_softcapping"),
+          Map.entry("final_logit_softcapping", "final_logit_softcapping"),
+          Map.entry("attention.clamp_kqv", "clip_qkv"),
+          Map.entry("embedding_scale", "embedding_multiplier"),
+          Map.entry("residual_scale", "residual_multiplier"),
+          Map.entry("logit_scale", "logits_scaling"),
+          Map.entry("attention.scale", "attention_multiplier"));
 
   private final String source;
   private final GgufMetadata metadata;
@@ -73,20 +77,19 @@ final class GgufConfig {
 
   private ModelConfig read() {
     out.put("model_type", modelType);
-    COUNTS.forEach((from, to) -> {
-      if (has(from)) {
-        out.put(to, layerCount(from));
+    for (Map.Entry<String, String> key : COUNTS) {
+      if (has(key.getKey())) {
+        out.put(key.getValue(), layerCount(key.getKey()));
       }
-    });
-    NUMBERS.forEach((from, to) -> {
-      if (has(from)) {
-        out.put(to, number(from, 0));
+    }
+    for (Map.Entry<String, String> key : NUMBERS) {
+      if (has(key.getKey())) {
+        out.put(key.getValue(), number(key.getKey(), 0));
       }
-    });
-    out.keySet()
-        .removeIf(key -> key.equals("num_experts") && Integer.valueOf(0).equals(out.get(key)));
+    }
+    // Dense models may say so.
+    out.remove("num_experts", 0);
     vocabulary();
-    heads();
     if (has("feed_forward_length")) {
       String key = HuggingFaceConfig.MLP_SIZE.getOrDefault(modelType, "intermediate_size");
       out.put(key, layerCount("feed_forward_length"));
@@ -121,15 +124,6 @@ final class GgufConfig {
         && embedding.shape().rank() == 2
         && embedding.shape().dimension(0) <= Integer.MAX_VALUE) {
       out.put("vocab_size", (int) embedding.shape().dimension(0));
-    }
-  }
-
-  private void heads() {
-    if (has("attention.head_count")) {
-      out.put("num_attention_heads", layerCount("attention.head_count"));
-    }
-    if (has("attention.head_count_kv")) {
-      out.put("num_key_value_heads", layerCount("attention.head_count_kv"));
     }
   }
 

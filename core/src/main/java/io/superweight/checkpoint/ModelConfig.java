@@ -189,7 +189,6 @@ public final class ModelConfig {
   }
 
   private InputException malformed(String key, String wanted, Object found) {
-    String shown = String.valueOf(found);
     return new InputException(
         InputException.Kind.MALFORMED,
         source
@@ -198,6 +197,7 @@ public final class ModelConfig {
             + "\" must be "
             + wanted
             + ", not "
-            + (shown.length() > 60 ? shown.substring(0, 60) + "…" : shown));
+            + Json.shorten(found instanceof String text ? '"' + text + '"' : String.valueOf(found))
+            + "; fetch the file again");
   }
 }
