@@ -184,6 +184,12 @@ final class GgufConfig {
       rope.put("short_factor", values(shortFactors));
       copy(rope, "rope.scaling.attn_factor", "attention_factor");
     }
+    // Llama 3.1's stretching, worked out for each frequency by the converter.
+    Tensor factors = tensors.get("rope_freqs.weight");
+    if (factors != null && longFactors == null) {
+      type = "stored";
+      rope.put("factors", values(factors));
+    }
     // Files of 2023 have the inverse factor of linear scaling under its own name.
     double scale = number("rope.scale_linear", 0);
     if (scale > 0 && scale != 1 && !has("rope.scaling.type")) {

@@ -43,6 +43,8 @@ import java.util.Optional;
  * "su" is longrope), partial_rotary_factor, rotary_pct</td><td>always {rope_type, rope_theta,
  * partial_rotary_factor, …}; absent for gpt2 and opt. dynamic, yarn, longrope and llama3 also have
  * original_max_position_embeddings</td></tr>
+ * <tr><td>rope_parameters: rope_type "stored"</td><td>GGUF rope_freqs.weight (Llama
+ * 3.1)</td><td>factors: what each frequency is divided by</td></tr>
  * <tr><td>rope_parameters of gemma3</td><td>rope_local_base_freq</td><td>{full_attention: {…},
  * sliding_attention: {…}}, each as above</td></tr>
  * <tr><td>sliding_window</td><td>absent where use_sliding_window (qwen) is false</td><td>mistral,

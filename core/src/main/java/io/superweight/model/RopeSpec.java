@@ -108,6 +108,7 @@ public record RopeSpec(double theta, int dims, int maxPositions, Scaling scaling
                 yarnAttentionFactor(rope, factor),
                 rope.flag("truncate", true));
           }
+          case "stored" -> new Scaling.Stored(factors(rope, "factors", dims / 2));
           case "longrope", "su" -> {
             double factor =
                 rope.has("factor") && original == maxPositions
@@ -160,11 +161,6 @@ public record RopeSpec(double theta, int dims, int maxPositions, Scaling scaling
           rope.source() + ": " + key + " must be " + count + " positive numbers");
     }
     return factors;
-  }
-
-  /** The same with other scaling. */
-  RopeSpec withScaling(Scaling other) {
-    return new RopeSpec(theta, dims, maxPositions, other);
   }
 
   /** Factor of the cosines and sines. */

@@ -12,7 +12,6 @@ final class GgufParts {
     parts.put("positions", List.of("position_embd.weight"));
     parts.put("final_norm", List.of("output_norm.weight"));
     parts.put("head", List.of("output.weight"));
-    parts.put("rope_factors", List.of("rope_freqs.weight"));
     // Falcon 40B: attention reads attn_norm_2, the MLP attn_norm.
     parts.put("attn.norm", List.of("blk.{i}.attn_norm_2.weight", "blk.{i}.attn_norm.weight"));
     parts.put("attn.q", List.of("blk.{i}.attn_q.weight"));
