@@ -12,7 +12,15 @@ import org.junit.jupiter.api.Test;
 class FloorsTest {
   /** Bottom to top. A floor sees only those below it. */
   private static final List<String> FLOORS =
-      List.of("tensor", "nativelib", "checkpoint", "tokenizer", "compute", "statistics", "model", "find");
+      List.of(
+          "tensor",
+          "nativelib",
+          "checkpoint",
+          "tokenizer",
+          "compute",
+          "statistics",
+          "model",
+          "find");
 
   private final JavaClasses classes =
       new ClassFileImporter()

@@ -25,7 +25,9 @@ import org.junit.jupiter.params.provider.MethodSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
-/** Logits, hidden states and down-projection extremes against Hugging Face transformers in float32. */
+/**
+ * Logits, hidden states and down-projection extremes against Hugging Face transformers in float32.
+ */
 class GoldenFixturesTest {
   private static final double TOLERANCE = 1e-4;
 
@@ -36,11 +38,10 @@ class GoldenFixturesTest {
       return folders
           .filter(Files::isDirectory)
           .sorted()
-          .flatMap(
-              folder ->
-                  Stream.of("config.json", "config.legacy.json")
-                      .filter(config -> Files.exists(folder.resolve(config)))
-                      .map(config -> Arguments.of(folder.getFileName().toString(), config)))
+          .flatMap(folder ->
+              Stream.of("config.json", "config.legacy.json")
+                  .filter(config -> Files.exists(folder.resolve(config)))
+                  .map(config -> Arguments.of(folder.getFileName().toString(), config)))
           .toList()
           .stream();
     }

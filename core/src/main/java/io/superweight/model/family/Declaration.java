@@ -244,7 +244,7 @@ final class Declaration {
         config.family(),
         hidden,
         positive("vocab_size"),
-        maxPositions,
+        specs.stream().mapToInt(spec -> reach(spec, maxPositions)).max().orElse(maxPositions),
         new Architecture.Norm(
             normKind, placement, (float) config.number("norm_eps", 1e-5), normOffset),
         new Architecture.Attention(
@@ -268,6 +268,16 @@ final class Declaration {
         config.flag("tie_word_embeddings", false),
         positionOffset,
         parts);
+  }
+
+  /**
+   * Dynamic scaling is made for sequences longer than {@code max_position_embeddings}, by its
+   * factor.
+   */
+  private static int reach(LayerSpec spec, int maxPositions) {
+    return spec.rope().map(RopeSpec::scaling).orElse(null) instanceof RopeSpec.Scaling.Dynamic d
+        ? (int) Math.min(Integer.MAX_VALUE, maxPositions * Math.max(1, d.factor()))
+        : maxPositions;
   }
 
   private RopeSpec rope(boolean sliding, int maxPositions) {
