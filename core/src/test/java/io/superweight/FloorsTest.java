@@ -13,8 +13,8 @@ class FloorsTest {
   /** Bottom to top. A floor sees only those below it. */
   private static final List<String> FLOORS =
       List.of(
-          "tensor",
           "nativelib",
+          "tensor",
           "checkpoint",
           "tokenizer",
           "compute",

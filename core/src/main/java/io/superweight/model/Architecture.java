@@ -49,6 +49,27 @@ public record Architecture(
     parts = Map.copyOf(parts);
   }
 
+  /** The same with other layer specs. */
+  Architecture withLayerSpecs(List<LayerSpec> specs) {
+    return new Architecture(
+        family,
+        hiddenSize,
+        vocabularySize,
+        maxPositions,
+        norm,
+        attention,
+        mlp,
+        specs,
+        parallelResidual,
+        embeddingScale,
+        residualScale,
+        logitScale,
+        logitSoftcap,
+        tiedHead,
+        positionOffset,
+        parts);
+  }
+
   /** The number of layers. */
   public int layers() {
     return layerSpecs.size();

@@ -515,19 +515,33 @@ final class ForwardPass implements AutoCloseable {
     linear(w.o(), y, out, chunk);
   }
 
+  /** Rotates queries and keys, together the neighbouring lanes whose frequencies are the same. */
   private void rotate(RopeSpec rope, Buffer q, Buffer k, Chunk chunk) {
-    int length = past + longest();
-    RopeTables.Table table = ropes.of(rope, length, capacity);
-    int[] positions = new int[chunk.rows()];
-    for (Lane lane : chunk.lanes()) {
-      for (int t = 0; t < lane.count(); t++) {
-        positions[lane.from() - chunk.from() + t] = past + t;
-      }
-    }
     int headDim = architecture.attention().headDim();
     boolean interleaved = architecture.attention().interleavedRope();
-    device.rope(q, headDim, table.cos(), table.sin(), positions, interleaved);
-    device.rope(k, headDim, table.cos(), table.sin(), positions, interleaved);
+    List<Lane> all = chunk.lanes();
+    for (int from = 0, to; from < all.size(); from = to) {
+      int regime = rope.regime(past + all.get(from).count());
+      int length = 0;
+      int rows = 0;
+      for (to = from;
+          to < all.size() && rope.regime(past + all.get(to).count()) == regime;
+          to++) {
+        length = Math.max(length, past + all.get(to).count());
+        rows += all.get(to).count();
+      }
+      int[] positions = new int[rows];
+      int at = 0;
+      for (Lane lane : all.subList(from, to)) {
+        for (int t = 0; t < lane.count(); t++) {
+          positions[at++] = past + t;
+        }
+      }
+      RopeTables.Table table = ropes.of(rope, length, capacity);
+      int first = all.get(from).from() - chunk.from();
+      device.rope(q.rows(first, rows), headDim, table.cos(), table.sin(), positions, interleaved);
+      device.rope(k.rows(first, rows), headDim, table.cos(), table.sin(), positions, interleaved);
+    }
   }
 
   /**

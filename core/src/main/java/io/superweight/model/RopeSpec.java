@@ -2,6 +2,7 @@ package io.superweight.model;
 
 import io.superweight.InputException;
 import io.superweight.checkpoint.ModelConfig;
+import io.superweight.tensor.DType;
 import java.util.List;
 
 /**
@@ -12,8 +13,12 @@ import java.util.List;
  * @param dims channels of a head that are rotated (the first ones)
  * @param maxPositions the context that the config promises
  * @param scaling how frequencies are stretched
+ * @param frequencyType what the frequencies are rounded to: F32 as in transformers' {@code
+ *     from_pretrained}; F16 or BF16 as after {@code model.to(dtype)}, which casts them with the
+ *     weights
  */
-public record RopeSpec(double theta, int dims, int maxPositions, Scaling scaling) {
+public record RopeSpec(
+    double theta, int dims, int maxPositions, Scaling scaling, DType frequencyType) {
 
   /** How frequencies are changed for contexts longer than the ones trained on. */
   public sealed interface Scaling {
@@ -132,7 +137,7 @@ public record RopeSpec(double theta, int dims, int maxPositions, Scaling scaling
                       + type
                       + "\" is not known; known are default, linear, dynamic, yarn, llama3, longrope");
         };
-    return new RopeSpec(theta, dims, maxPositions, scaling);
+    return new RopeSpec(theta, dims, maxPositions, scaling, DType.F32);
   }
 
   private static double yarnAttentionFactor(ModelConfig rope, double factor) {
@@ -163,6 +168,11 @@ public record RopeSpec(double theta, int dims, int maxPositions, Scaling scaling
     return factors;
   }
 
+  /** The same with its frequencies rounded to a type. */
+  RopeSpec withFrequencyType(DType type) {
+    return new RopeSpec(theta, dims, maxPositions, scaling, type);
+  }
+
   /** Factor of the cosines and sines. */
   double attentionFactor() {
     return switch (scaling) {
@@ -186,9 +196,20 @@ public record RopeSpec(double theta, int dims, int maxPositions, Scaling scaling
     }
     for (int i = 0; i < pairs; i++) {
       double plain = 1 / Math.pow(base, 2.0 * i / dims);
-      frequencies[i] = (float) scaled(plain, i, length);
+      frequencies[i] = rounded((float) scaled(plain, i, length));
     }
     return frequencies;
+  }
+
+  private float rounded(float frequency) {
+    return switch (frequencyType) {
+      case F16 -> Float.float16ToFloat(Float.floatToFloat16(frequency));
+      case BF16 -> {
+        int bits = Float.floatToRawIntBits(frequency);
+        yield Float.intBitsToFloat((bits + 0x7fff + ((bits >>> 16) & 1)) & 0xffff0000);
+      }
+      default -> frequency;
+    };
   }
 
   private double scaled(double plain, int pair, int length) {
@@ -231,12 +252,12 @@ public record RopeSpec(double theta, int dims, int maxPositions, Scaling scaling
     return dims * Math.log(originalPositions / (rotations * 2 * Math.PI)) / (2 * Math.log(theta));
   }
 
-  /** Whether the frequencies of two sequence lengths are the same. */
-  boolean sameFrequencies(int lengthA, int lengthB) {
+  /** A number that two sequence lengths share exactly when their frequencies are the same. */
+  int regime(int length) {
     return switch (scaling) {
-      case Scaling.Dynamic d -> Math.max(lengthA, maxPositions) == Math.max(lengthB, maxPositions);
-      case Scaling.LongRope s -> lengthA > s.originalPositions() == lengthB > s.originalPositions();
-      default -> true;
+      case Scaling.Dynamic d -> Math.max(length, maxPositions);
+      case Scaling.LongRope s -> length > s.originalPositions() ? 1 : 0;
+      default -> 0;
     };
   }
 }

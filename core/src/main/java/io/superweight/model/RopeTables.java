@@ -10,26 +10,28 @@ import java.util.Map;
  * of rotary embedding.
  */
 final class RopeTables {
-  /** Cosines and sines, and the sequence length that they were made for. */
-  record Table(Buffer cos, Buffer sin, int length) {}
+  /** Cosines and sines, {@code [positions, pairs]} each. */
+  record Table(Buffer cos, Buffer sin) {}
+
+  private record Key(RopeSpec spec, int regime) {}
 
   private final Device.Scope scope;
-  private final Map<RopeSpec, Table> tables = new HashMap<>();
+  private final Map<Key, Table> tables = new HashMap<>();
 
   RopeTables(Device.Scope scope) {
     this.scope = scope;
   }
 
   /**
-   * The table for sequences of up to {@code length} tokens.
+   * The table of a sequence.
    *
-   * @param capacity positions to make where a table must be made
+   * @param length tokens of the sequence, which some scalings depend on
+   * @param capacity positions to make at least where a table must be made
    */
   Table of(RopeSpec spec, int length, int capacity) {
-    Table known = tables.get(spec);
-    if (known != null
-        && known.cos().rows() >= length
-        && spec.sameFrequencies(length, known.length())) {
+    Key key = new Key(spec, spec.regime(length));
+    Table known = tables.get(key);
+    if (known != null && known.cos().rows() >= length) {
       return known;
     }
     int rows = Math.max(length, capacity);
@@ -46,8 +48,8 @@ final class RopeTables {
         sin[position * pairs + i] = (float) (Math.sin(angle) * factor);
       }
     }
-    Table table = new Table(scope.upload(cos, pairs), scope.upload(sin, pairs), length);
-    tables.put(spec, table);
+    Table table = new Table(scope.upload(cos, pairs), scope.upload(sin, pairs));
+    tables.put(key, table);
     return table;
   }
 }
