@@ -524,9 +524,7 @@ final class ForwardPass implements AutoCloseable {
       int regime = rope.regime(past + all.get(from).count());
       int length = 0;
       int rows = 0;
-      for (to = from;
-          to < all.size() && rope.regime(past + all.get(to).count()) == regime;
-          to++) {
+      for (to = from; to < all.size() && rope.regime(past + all.get(to).count()) == regime; to++) {
         length = Math.max(length, past + all.get(to).count());
         rows += all.get(to).count();
       }

@@ -46,7 +46,10 @@ public final class Transformer implements AutoCloseable {
     return new Transformer(checkpoint, Families.of(checkpoint), device);
   }
 
-  /** Binds the weights to an architecture of one's own: the declared one with a switch set otherwise. */
+  /**
+   * Binds the weights to an architecture of one's own: the declared one with a switch set
+   * otherwise.
+   */
   static Transformer load(Checkpoint checkpoint, Architecture architecture, Device device) {
     return new Transformer(checkpoint, architecture, device);
   }

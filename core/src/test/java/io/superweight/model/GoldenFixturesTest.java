@@ -109,9 +109,9 @@ class GoldenFixturesTest {
   }
 
   /**
-   * The golden files of the two fixtures stored in half precision come from a model that was cast to
-   * it and back, rotary frequencies and all. {@code from_pretrained} keeps those in float32, and so does this
-   * project: the test rounds them as the golden model had them.
+   * The golden files of the two fixtures stored in half precision come from a model that was cast
+   * to it and back, rotary frequencies and all. {@code from_pretrained} keeps those in float32, and
+   * so does this project: the test rounds them as the golden model had them.
    */
   private static Architecture asGoldenWasMade(Checkpoint checkpoint) {
     Architecture declared = Families.of(checkpoint);
@@ -122,12 +122,11 @@ class GoldenFixturesTest {
     DType type = stored.equals("float16") ? DType.F16 : DType.BF16;
     return declared.withLayerSpecs(
         declared.layerSpecs().stream()
-            .map(
-                spec ->
-                    new Architecture.LayerSpec(
-                        spec.window(),
-                        spec.rope().map(rope -> rope.withFrequencyType(type)),
-                        spec.sparse()))
+            .map(spec ->
+                new Architecture.LayerSpec(
+                    spec.window(),
+                    spec.rope().map(rope -> rope.withFrequencyType(type)),
+                    spec.sparse()))
             .toList());
   }
 
