@@ -37,8 +37,9 @@ import java.util.SplittableRandom;
  *
  * <p>What is planted is true by construction and is checked causally before a model is accepted:
  * with the planted weights zeroed every planted spike falls below a quarter, a masked weight writes
- * at least half of its amplitude once what masks it is zeroed, and the members of a row each
- * explain a fifth or more. A draw that fails is drawn again from the next stream of the same seed.
+ * at least half of its amplitude once what masks it is zeroed, the members of a row each explain a
+ * fifth or more, and the other tokens have a fifth of the spike at most. A draw that fails is drawn
+ * again from the next stream of the same seed.
  *
  * <p>This generator was finished before the rule that it judges, and is frozen: a change of it
  * makes earlier figures incomparable.
@@ -55,6 +56,15 @@ final class PlantedModels {
       Optional<PlantedModel> model =
           new Planter(seed, index, new SplittableRandom(seed * 64 + attempt), device).plant();
       if (model.isPresent()) {
+        if (attempt > 3)
+          System.out.println(
+              "ATTEMPTS "
+                  + index
+                  + " "
+                  + attempt
+                  + " "
+                  + model.get().family()
+                  + model.get().scenario());
         return model.get();
       }
     }
@@ -145,7 +155,11 @@ final class PlantedModels {
           wanted == Scenario.MASKED_SAME_CHANNEL
               || wanted == Scenario.MASKED_OTHER_CHANNEL
               || wanted == Scenario.FIVE;
-      scenario = masked && family.equals("olmo2") ? Scenario.COLUMN : wanted;
+      // Behind a norm a faint output is as good as a large one: no precursor is needed there.
+      scenario =
+          masked && family.equals("olmo2")
+              ? Scenario.COLUMN
+              : wanted == Scenario.CHAIN && postNorm ? Scenario.ROW : wanted;
       layers = random.nextInt(6, 13);
       heavy = random.nextBoolean();
       // Pre-norm families do not care about the scale of the stream; OLMo-2 has no pre-norm.
@@ -338,8 +352,10 @@ final class PlantedModels {
     /** A spike that the next layer takes away. */
     private void blip(int layer, double value) {
       int row = row();
-      neuron(layer, -1, false).writes.put(row, value);
-      neuron(layer + 1, row, false).writes.put(row, -value * random.nextDouble(0.95, 1));
+      // Small enough that what the eraser leaves, and what other tokens have, is nothing.
+      double size = Math.signum(value) * Math.min(Math.abs(value), 100 * scale);
+      neuron(layer, -1, false).writes.put(row, size);
+      neuron(layer + 1, row, false).writes.put(row, -size * random.nextDouble(0.98, 1));
       decoys.add("blip");
     }
 
@@ -436,7 +452,11 @@ final class PlantedModels {
         x[c] = before.residual[c] + before.attention[c];
       }
       double[] direction = normed(x);
-      if (neuron.reads >= 0) {
+      if (postNorm) {
+        // A norm behind the MLP makes a large output of a faint one: the neuron must be silent at
+        // the other tokens, or each of them gets the spike.
+        apart(direction, before);
+      } else if (neuron.reads >= 0) {
         double kept = direction[neuron.reads];
         Arrays.fill(direction, 0);
         direction[neuron.reads] = kept;
@@ -498,6 +518,30 @@ final class PlantedModels {
       });
     }
 
+    /** Takes from a direction what the other tokens have of it (Gram-Schmidt). */
+    private void apart(double[] direction, Capture seen) {
+      List<double[]> basis = new ArrayList<>();
+      for (double[] other : seen.others) {
+        double[] rest = normed(other);
+        basis.forEach(b -> subtract(rest, b));
+        double norm = Math.sqrt(Arrays.stream(rest).map(v -> v * v).sum());
+        if (norm > 1e-6) {
+          basis.add(Arrays.stream(rest).map(v -> v / norm).toArray());
+        }
+      }
+      basis.forEach(b -> subtract(direction, b));
+    }
+
+    private static void subtract(double[] from, double[] unit) {
+      double dot = 0;
+      for (int i = 0; i < unit.length; i++) {
+        dot += from[i] * unit[i];
+      }
+      for (int i = 0; i < unit.length; i++) {
+        from[i] -= dot * unit[i];
+      }
+    }
+
     /** What the MLP reads: unit-weight norm of the stream, or the stream itself. */
     private double[] normed(double[] x) {
       double mean = family.equals("gpt2") ? Arrays.stream(x).average().orElseThrow() : 0;
@@ -533,6 +577,30 @@ final class PlantedModels {
             }
           });
       return stream;
+    }
+
+    /** Median magnitude of a channel at the other tokens after a layer. */
+    private double elsewhere(Set<Coordinate> zeroed, int layer, int channel) {
+      List<Double> all = new ArrayList<>();
+      run(
+          Variant.zeroed("zeroed", zeroed),
+          new Probe() {
+            @Override
+            public boolean wants(Site site) {
+              return site.kind() == Site.Kind.RESID_POST && site.layer() == layer;
+            }
+
+            @Override
+            public void observe(Site site, SiteValues values) {
+              for (int t = 0; t < values.rows(); t++) {
+                if (t != trigger) {
+                  all.add((double) Math.abs(values.get(t, channel)));
+                }
+              }
+            }
+          });
+      all.sort(null);
+      return all.get(all.size() / 2);
     }
 
     /** Median magnitude of the other tokens after a layer. */
@@ -596,6 +664,10 @@ final class PlantedModels {
               && Math.abs(acting[neuron.layer][row] - without[neuron.layer][row]) < 0.2 * there) {
             return false;
           }
+          // It is this token's: the others have a fifth of it at most.
+          if (elsewhere(neuron.maskCoordinates(), neuron.layer, row) > 0.2 * there) {
+            return false;
+          }
           // It persists to the middle of what is left, unless it is a precursor.
           double later = Math.abs(acting[(neuron.layer + layers - 1) / 2][row]);
           if (!precursor && later < 0.6 * there) {
@@ -654,6 +726,10 @@ final class PlantedModels {
       private final double[] product = new double[weights.hidden];
       private final Map<Integer, double[]> products = new LinkedHashMap<>();
       private final List<Integer> experts = new ArrayList<>();
+
+      /** What the MLP reads at the other tokens, before its norm. */
+      private final List<double[]> others = new ArrayList<>();
+
       private double[] input = {};
       private int expert = -1;
 
@@ -671,6 +747,21 @@ final class PlantedModels {
         int at = -1;
         for (int r = 0; r < values.rows(); r++) {
           at = values.tokens()[r] == trigger ? r : at;
+        }
+        boolean entering = site.kind() == Site.Kind.RESID_PRE;
+        if (entering || site.kind() == Site.Kind.ATTN_OUT) {
+          for (int r = 0, n = 0; r < values.rows(); r++) {
+            if (r == at) {
+              continue;
+            }
+            if (entering) {
+              others.add(new double[values.cols()]);
+            }
+            for (int c = 0; c < values.cols(); c++) {
+              others.get(n)[c] += values.get(r, c);
+            }
+            n++;
+          }
         }
         if (at < 0) {
           return;
