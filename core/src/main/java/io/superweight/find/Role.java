@@ -25,6 +25,16 @@ public enum Role {
   ORPHANED_INPUT("orphaned input", false),
   /** One of many weights that write a channel together: no few of them explain it. */
   DIFFUSE("diffuse", false),
+  /**
+   * It writes a spike of the MLP's output that is no super activation: it holds too small a part of
+   * the stream at its token.
+   */
+  BELOW_BAR("below the bar", false),
+  /**
+   * A norm behind the MLP makes the spike, not the product: the down projection's own output has
+   * none there.
+   */
+  NORM_MADE("made by the norm", false),
   /** Its signature is real, but zeroing it leaves the super activation as it was. */
   INERT("inert", false);
 

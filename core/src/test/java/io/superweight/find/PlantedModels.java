@@ -56,15 +56,6 @@ final class PlantedModels {
       Optional<PlantedModel> model =
           new Planter(seed, index, new SplittableRandom(seed * 64 + attempt), device).plant();
       if (model.isPresent()) {
-        if (attempt > 3)
-          System.out.println(
-              "ATTEMPTS "
-                  + index
-                  + " "
-                  + attempt
-                  + " "
-                  + model.get().family()
-                  + model.get().scenario());
         return model.get();
       }
     }
