@@ -3,6 +3,7 @@ package io.superweight.checkpoint;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.superweight.Fixtures;
 import io.superweight.InputException;
 import io.superweight.tensor.DType;
 import io.superweight.tensor.Shape;
@@ -14,7 +15,6 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
-import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -262,10 +262,7 @@ class GgufTest {
 
   @Test
   void smolLm2IsReadWhole() {
-    String path = System.getenv("SUPERWEIGHT_SMOLLM2");
-    Assumptions.assumeTrue(
-        path != null, "skipped: SUPERWEIGHT_SMOLLM2 does not name SmolLM2-135M-Instruct.Q4_1.gguf");
-    try (Checkpoint checkpoint = Checkpoints.open(Path.of(path))) {
+    try (Checkpoint checkpoint = Checkpoints.open(Fixtures.smolLm2())) {
       assertThat(checkpoint.names()).hasSize(272);
       assertThat(checkpoint.config().values())
           .containsEntry("hidden_size", 576)

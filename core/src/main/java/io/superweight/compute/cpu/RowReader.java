@@ -1,6 +1,7 @@
 package io.superweight.compute.cpu;
 
 import io.superweight.compute.Matrix;
+import io.superweight.tensor.Dequantizer;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -41,9 +42,7 @@ final class RowReader {
           out[at + i] = Float.intBitsToFloat(data.get(U16, 2 * (first + i * step)) << 16);
         }
       }
-      default ->
-          throw new UnsupportedOperationException(
-              "matrices of " + w.dtype() + " cannot be read yet");
+      default -> Dequantizer.decode(w.dtype(), data, first, count, out, at);
     }
   }
 }
