@@ -1,0 +1,181 @@
+package io.superweight.cli;
+
+import com.sun.management.OperatingSystemMXBean;
+import io.superweight.models.Books12m;
+import java.io.IOException;
+import java.lang.management.ManagementFactory;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.stream.Stream;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.ParentCommand;
+
+/** {@code superweight doctor}. */
+@Command(
+    name = "doctor",
+    header =
+        "Say which JDK, kernels, libraries and caches are in use, and what to do where one is missing.",
+    description = {"", "Changes nothing and needs no network. Exit code 0 also where it warns."})
+final class DoctorCommand implements Runnable {
+  @ParentCommand private SuperweightCommand parent;
+
+  /**
+   * One thing looked at.
+   *
+   * @param fix what to do; empty where all is well
+   */
+  record Finding(String subject, String found, String fix) {
+    boolean fine() {
+      return fix.isEmpty();
+    }
+  }
+
+  @Override
+  public void run() {
+    Terminal terminal = parent.terminal();
+    Look look = new Look(terminal.color());
+    List<Finding> findings = examine();
+    int width = findings.stream().mapToInt(f -> f.subject().length()).max().orElse(0);
+    String indent = " ".repeat(width + 6);
+    for (Finding finding : findings) {
+      String mark = finding.fine() ? look.good("ok  ") : look.warning("warn");
+      String subject = finding.subject() + " ".repeat(width - finding.subject().length());
+      List<String> lines =
+          Columns.wrap(finding.found(), Math.max(40, terminal.columns() - indent.length() - 1));
+      terminal.out().println(mark + "  " + look.strong(subject) + "  " + lines.getFirst());
+      lines.stream().skip(1).forEach(line -> terminal.out().println(indent + "  " + line));
+      if (!finding.fine()) {
+        Columns.wrap("→ " + finding.fix(), Math.max(40, terminal.columns() - indent.length() - 1))
+            .forEach(line -> terminal.out().println(indent + "  " + look.warning(line)));
+      }
+    }
+  }
+
+  static List<Finding> examine() {
+    List<Finding> findings = new ArrayList<>();
+    findings.add(new Finding("superweight", Version.number(), ""));
+    findings.add(jdk());
+    findings.add(vectorModule());
+    findings.add(nativeAccess());
+    findings.add(memory());
+    findings.add(embeddedModel());
+    findings.add(hubCache());
+    findings.add(classArchives());
+    return findings;
+  }
+
+  private static Finding jdk() {
+    Runtime.Version version = Runtime.version();
+    boolean buggy =
+        version.feature() == 25
+            && version.compareToIgnoreOptional(Runtime.Version.parse("25.0.3")) < 0;
+    return new Finding(
+        "JDK",
+        version + ", " + System.getProperty("java.vendor") + ", " + System.getProperty("java.home"),
+        buggy
+            ? "25.0.3 or newer: earlier ones can corrupt memory handed to native code (JDK-8377811)"
+            : "");
+  }
+
+  private static Finding vectorModule() {
+    boolean present = ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent();
+    return present
+        ? new Finding("vector module", "jdk.incubator.vector is there", "")
+        : new Finding(
+            "vector module",
+            "absent: products are computed one number at a time, several times slower",
+            "start with ./superweight, or pass --add-modules jdk.incubator.vector to java");
+  }
+
+  private static Finding nativeAccess() {
+    boolean enabled = DoctorCommand.class.getModule().isNativeAccessEnabled();
+    return enabled
+        ? new Finding("native access", "enabled", "")
+        : new Finding(
+            "native access",
+            "not enabled: the JDK prints warnings when the tokenizer library loads",
+            "start with ./superweight, or pass --enable-native-access=ALL-UNNAMED to java");
+  }
+
+  private static Finding memory() {
+    String heap = bytes(Runtime.getRuntime().maxMemory()) + " heap at most";
+    int processors = Runtime.getRuntime().availableProcessors();
+    if (ManagementFactory.getOperatingSystemMXBean() instanceof OperatingSystemMXBean system) {
+      return new Finding(
+          "machine",
+          processors
+              + (processors == 1 ? " processor, " : " processors, ")
+              + bytes(system.getTotalMemorySize())
+              + " memory, "
+              + heap
+              + " (weights are mapped, not loaded: a model may be larger than memory)",
+          "");
+    }
+    return new Finding("machine", processors + " processors, " + heap, "");
+  }
+
+  private static Finding embeddedModel() {
+    try {
+      return new Finding(
+          "embedded model", "books-12m, " + bytes(Books12m.weightBytes()) + " of weights", "");
+    } catch (RuntimeException e) {
+      return new Finding(
+          "embedded model", Failure.of(e).line(), "build again: rm -r cli/target && ./superweight");
+    }
+  }
+
+  private static Finding hubCache() {
+    Path hub = hub();
+    if (!Files.isDirectory(hub)) {
+      return new Finding(
+          "Hugging Face cache", hub + " does not exist; only org/name models need it", "");
+    }
+    try (Stream<Path> entries = Files.list(hub)) {
+      long models = entries.filter(p -> p.getFileName().toString().startsWith("models--")).count();
+      return new Finding(
+          "Hugging Face cache", hub + ", " + models + (models == 1 ? " model" : " models"), "");
+    } catch (IOException e) {
+      return new Finding(
+          "Hugging Face cache", hub + " cannot be read", "give yourself read permission");
+    }
+  }
+
+  /** Where Hugging Face's own tools keep downloads (hub-docs, local-cache). */
+  private static Path hub() {
+    String cache = System.getenv("HF_HUB_CACHE");
+    if (cache != null && !cache.isEmpty()) {
+      return Path.of(cache);
+    }
+    String home = System.getenv("HF_HOME");
+    if (home != null && !home.isEmpty()) {
+      return Path.of(home, "hub");
+    }
+    String xdg = System.getenv("XDG_CACHE_HOME");
+    Path caches =
+        xdg != null && !xdg.isEmpty()
+            ? Path.of(xdg)
+            : Path.of(System.getProperty("user.home"), ".cache");
+    return caches.resolve("huggingface").resolve("hub");
+  }
+
+  private static Finding classArchives() {
+    String archive = System.getProperty("superweight.classes");
+    return archive == null
+        ? new Finding(
+            "class archive", "none: every start loads all classes anew, about 0.1 s slower", "")
+        : new Finding("class archive", archive, "");
+  }
+
+  static String bytes(long count) {
+    if (count >= 10L << 30) {
+      return String.format(Locale.ROOT, "%d GiB", count >> 30);
+    }
+    if (count >= 1L << 30) {
+      return String.format(Locale.ROOT, "%.1f GiB", count / (double) (1L << 30));
+    }
+    return count >> 20 > 0 ? (count >> 20) + " MiB" : (count >> 10) + " KiB";
+  }
+}

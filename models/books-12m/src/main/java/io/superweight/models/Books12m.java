@@ -1,0 +1,63 @@
+package io.superweight.models;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.UncheckedIOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.net.URL;
+import java.net.URLConnection;
+
+/**
+ * The model that comes with Superweight: 12.5 million parameters, Llama architecture, trained on
+ * public-domain books. See the model card in this module.
+ */
+public final class Books12m {
+  /** What reports call it. */
+  public static final String NAME = "books-12m (embedded)";
+
+  private Books12m() {}
+
+  /** Bytes of {@code model.safetensors}. */
+  public static long weightBytes() {
+    return open("model.safetensors").getContentLengthLong();
+  }
+
+  private static URLConnection open(String file) {
+    URL url = Books12m.class.getResource("books-12m/" + file);
+    if (url == null) {
+      throw new IllegalStateException("the jar of the embedded model lacks " + file);
+    }
+    try {
+      URLConnection connection = url.openConnection();
+      connection.setUseCaches(false);
+      return connection;
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** A copy of a resource outside the heap; the jar stores it undeflated, so this takes 10 ms. */
+  private static MemorySegment read(String file, Arena arena) {
+    URLConnection connection = open(file);
+    long size = connection.getContentLengthLong();
+    // safetensors aligns tensors to 8 bytes relative to the file's beginning
+    MemorySegment copy = arena.allocate(size, 64);
+    byte[] chunk = new byte[1 << 18];
+    try (InputStream in = connection.getInputStream()) {
+      long at = 0;
+      for (int n = in.read(chunk); n >= 0; n = in.read(chunk)) {
+        MemorySegment.copy(chunk, 0, copy, ValueLayout.JAVA_BYTE, at, n);
+        at += n;
+      }
+      if (at != size) {
+        throw new IOException(
+            "the jar of the embedded model is cut: " + at + " of " + size + " bytes of " + file);
+      }
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+    return copy;
+  }
+}
