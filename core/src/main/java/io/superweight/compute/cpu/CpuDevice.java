@@ -26,10 +26,12 @@ public final class CpuDevice implements Device {
   /** Elements below which an element-wise operation is not worth a second thread. */
   private static final long GRAIN = 16_384;
 
+  private static final String VECTOR_MODULE = "jdk.incubator.vector";
+
   private final Kernels kernels;
   private final Workers workers;
 
-  private CpuDevice(Kernels kernels, int threads) {
+  CpuDevice(Kernels kernels, int threads) {
     this.kernels = kernels;
     this.workers = new Workers(threads);
   }
@@ -41,7 +43,23 @@ public final class CpuDevice implements Device {
 
   /** A device that uses so many threads, the calling one among them. */
   public static CpuDevice create(int threads) {
-    return new CpuDevice(new ScalarKernels(), threads);
+    return new CpuDevice(vectorModule() ? vectorKernels(threads) : new ScalarKernels(), threads);
+  }
+
+  private static boolean vectorModule() {
+    return ModuleLayer.boot().findModule(VECTOR_MODULE).isPresent();
+  }
+
+  /** By name, so that nothing here links a class of a module that may be missing. */
+  static Kernels vectorKernels(int threads) {
+    try {
+      return (Kernels)
+          Class.forName("io.superweight.compute.cpu.VectorKernels")
+              .getDeclaredConstructor(int.class)
+              .newInstance(threads);
+    } catch (ReflectiveOperationException e) {
+      throw new IllegalStateException("the vector kernels cannot be loaded", e);
+    }
   }
 
   @Override
@@ -55,7 +73,12 @@ public final class CpuDevice implements Device {
 
   /** One line that says how to make this device faster; empty where it is as fast as it gets. */
   public Optional<String> notice() {
-    return Optional.empty();
+    return vectorModule()
+        ? Optional.empty()
+        : Optional.of(
+            "Plain Java kernels are in use, many times slower: pass --add-modules "
+                + VECTOR_MODULE
+                + " to java");
   }
 
   @Override
@@ -97,14 +120,7 @@ public final class CpuDevice implements Device {
     require(
         x.cols() == w.cols() && y.cols() == w.rows() && x.rows() == y.rows(),
         shape(x) + " · [" + w.rows() + ", " + w.cols() + "]ᵀ does not give " + shape(y));
-    int rowsOfTask = 16;
-    workers.run(
-        ceilDiv(w.rows(), rowsOfTask),
-        (task, worker) -> {
-          int from = task * rowsOfTask;
-          kernels.matmul(
-              x.data(), x.rows(), w, y.data(), from, Math.min(from + rowsOfTask, w.rows()));
-        });
+    kernels.matmul(workers, x.data(), x.rows(), w, y.data());
   }
 
   @Override
@@ -125,7 +141,14 @@ public final class CpuDevice implements Device {
             + column
             + " of "
             + shape(y));
-    kernels.matmulColumn(x.data(), x.rows(), weights, y.data(), y.cols(), column);
+    int tokensOfTask = (int) Math.max(1, GRAIN / Math.max(1, weights.length));
+    workers.run(
+        ceilDiv(x.rows(), tokensOfTask),
+        (task, worker) -> {
+          int from = task * tokensOfTask;
+          int to = Math.min(x.rows(), from + tokensOfTask);
+          kernels.matmulColumn(x.data(), from, to, weights, y.data(), y.cols(), column);
+        });
   }
 
   @Override

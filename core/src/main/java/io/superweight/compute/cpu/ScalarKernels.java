@@ -18,27 +18,40 @@ final class ScalarKernels implements Kernels {
     return "scalar";
   }
 
+  /** Rows of W that one task computes. */
+  private static final int ROWS_OF_TASK = 16;
+
   @Override
-  public void matmul(
-      MemorySegment x, int tokens, Matrix w, MemorySegment y, int fromRow, int toRow) {
+  public void matmul(Workers workers, MemorySegment x, int tokens, Matrix w, MemorySegment y) {
     int k = w.cols();
-    float[] weights = new float[k];
-    float[] row = new float[k];
-    for (int n = fromRow; n < toRow; n++) {
-      RowReader.read(w, n, 0, k, weights, 0);
-      for (int m = 0; m < tokens; m++) {
-        load(x, (long) m * k, row);
-        y.setAtIndex(FLOAT, (long) m * w.rows() + n, dot(row, weights, k));
-      }
-    }
+    workers.run(
+        (w.rows() + ROWS_OF_TASK - 1) / ROWS_OF_TASK,
+        (task, worker) -> {
+          float[] weights = new float[k];
+          float[] row = new float[k];
+          int end = Math.min(w.rows(), (task + 1) * ROWS_OF_TASK);
+          for (int n = task * ROWS_OF_TASK; n < end; n++) {
+            RowReader.read(w, n, 0, k, weights, 0);
+            for (int m = 0; m < tokens; m++) {
+              load(x, (long) m * k, row);
+              y.setAtIndex(FLOAT, (long) m * w.rows() + n, dot(row, weights, k));
+            }
+          }
+        });
   }
 
   @Override
   public void matmulColumn(
-      MemorySegment x, int tokens, float[] weights, MemorySegment y, int stride, int column) {
+      MemorySegment x,
+      int fromToken,
+      int toToken,
+      float[] weights,
+      MemorySegment y,
+      int stride,
+      int column) {
     int k = weights.length;
     float[] row = new float[k];
-    for (int m = 0; m < tokens; m++) {
+    for (int m = fromToken; m < toToken; m++) {
       load(x, (long) m * k, row);
       y.setAtIndex(FLOAT, (long) m * stride + column, dot(row, weights, k));
     }

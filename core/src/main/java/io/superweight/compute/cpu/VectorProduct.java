@@ -1,0 +1,260 @@
+package io.superweight.compute.cpu;
+
+import static io.superweight.compute.cpu.VectorTiles.LANES;
+import static io.superweight.compute.cpu.VectorTiles.MAX_TOKENS;
+import static io.superweight.compute.cpu.VectorTiles.ROWS;
+import static io.superweight.compute.cpu.VectorTiles.SPECIES;
+
+import io.superweight.compute.Matrix;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import jdk.incubator.vector.FloatVector;
+
+/**
+ * Matrix products, x · Wᵀ.
+ *
+ * <p>x is packed once and shared by all threads. Each thread takes a few rows of W at a time,
+ * widens a piece of them that stays in the first-level cache, and uses it for all tokens before it
+ * goes on. So W is read once, in place, in long runs, at any number of tokens, and no more of it
+ * than {@code ROWS · PIECE} elements a thread is ever held in float32.
+ */
+final class VectorProduct {
+  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT;
+
+  /**
+   * Elements of a row of W that are widened at a time: a multiple of all block sizes; 16 KB for 4
+   * rows.
+   */
+  private static final int PIECE = 1024;
+
+  /** Rows of W that one task computes. */
+  private static final int ROWS_OF_TASK = 4 * ROWS;
+
+  /**
+   * Tokens for which a widened piece is used at once: their share of x (4 KB each) stays in the
+   * second-level cache.
+   */
+  private static final int TOKENS_OF_BLOCK = 32 * MAX_TOKENS;
+
+  /** The most floats of x that are packed at a time, 32 MB. */
+  private static final int PACKED = 8 << 20;
+
+  private static final class Scratch {
+    final float[] weights = new float[ROWS * PIECE];
+    final float[] row = new float[PIECE];
+    final float[] sums = new float[ROWS * TOKENS_OF_BLOCK * LANES];
+  }
+
+  private final Scratch[] scratch;
+  private float[] packed = new float[0];
+
+  VectorProduct(int threads) {
+    scratch = new Scratch[threads];
+  }
+
+  /** {@code y[m, n] = Σ_k x[m, k] · W[n, k]}. */
+  void multiply(Workers workers, MemorySegment x, int tokens, Matrix w, MemorySegment y) {
+    int padded = padded(w.cols());
+    int most =
+        Math.max(TOKENS_OF_BLOCK, PACKED / Math.max(1, padded) / TOKENS_OF_BLOCK * TOKENS_OF_BLOCK);
+    for (int from = 0; from < tokens; from += most) {
+      multiply(workers, x, from, Math.min(most, tokens - from), w, y);
+    }
+  }
+
+  private void multiply(
+      Workers workers, MemorySegment x, int fromToken, int tokens, Matrix w, MemorySegment y) {
+    int cols = w.cols();
+    int padded = padded(cols);
+    if (packed.length < tokens * padded) {
+      packed = new float[tokens * padded];
+    }
+    int blocks = ceilDiv(tokens, TOKENS_OF_BLOCK);
+    workers.run(
+        blocks * ceilDiv(TOKENS_OF_BLOCK, MAX_TOKENS),
+        (task, worker) -> {
+          int block = task % blocks;
+          int first = block * TOKENS_OF_BLOCK;
+          int count = Math.min(TOKENS_OF_BLOCK, tokens - first);
+          int tile = task / blocks;
+          if (tile < tiles(count)) {
+            pack(x, fromToken + first, count, tile, cols, first * padded);
+          }
+        });
+    workers.run(
+        ceilDiv(w.rows(), ROWS_OF_TASK),
+        (task, worker) -> {
+          int end = Math.min(w.rows(), (task + 1) * ROWS_OF_TASK);
+          for (int row = task * ROWS_OF_TASK; row < end; row += ROWS) {
+            for (int first = 0; first < tokens; first += TOKENS_OF_BLOCK) {
+              int count = Math.min(TOKENS_OF_BLOCK, tokens - first);
+              tileOfRows(
+                  w,
+                  row,
+                  Math.min(ROWS, end - row),
+                  first * padded,
+                  count,
+                  y,
+                  fromToken + first,
+                  scratch(worker));
+            }
+          }
+        });
+  }
+
+  private Scratch scratch(int worker) {
+    if (scratch[worker] == null) {
+      scratch[worker] = new Scratch();
+    }
+    return scratch[worker];
+  }
+
+  /**
+   * The tiles that {@code tokens} tokens of a block are split into: as few as there can be, of
+   * sizes that differ by at most one.
+   */
+  private static int tiles(int tokens) {
+    return ceilDiv(tokens, MAX_TOKENS);
+  }
+
+  /** The first token of a tile; that of tile {@code tiles(tokens)} is {@code tokens}. */
+  private static int firstOfTile(int tokens, int tile) {
+    int tiles = tiles(tokens);
+    return tile * (tokens / tiles) + Math.min(tile, tokens % tiles);
+  }
+
+  /**
+   * Packs the tokens of one tile of a block: {@code packed[at:]} is {@code [pieces, tiles, steps of
+   * the piece, tokens of the tile, lanes]}.
+   */
+  private void pack(MemorySegment x, int fromToken, int tokensOfBlock, int tile, int cols, int at) {
+    int first = firstOfTile(tokensOfBlock, tile);
+    int count = firstOfTile(tokensOfBlock, tile + 1) - first;
+    for (int k = 0; k < cols; k += PIECE) {
+      int length = Math.min(PIECE, cols - k);
+      int to = at + k * tokensOfBlock + padded(length) * first;
+      int whole = length / LANES;
+      for (int t = 0; t < count; t++) {
+        long from = 4 * ((long) (fromToken + first + t) * cols + k);
+        for (int i = 0; i < whole; i++) {
+          FloatVector.fromMemorySegment(SPECIES, x, from + 4L * LANES * i, ByteOrder.nativeOrder())
+              .intoArray(packed, to + (i * count + t) * LANES);
+        }
+        if (whole * LANES < length) {
+          int tail = to + (whole * count + t) * LANES;
+          Arrays.fill(packed, tail, tail + LANES, 0);
+          MemorySegment.copy(
+              x, FLOAT, from + 4L * LANES * whole, packed, tail, length - whole * LANES);
+        }
+      }
+    }
+  }
+
+  /** Rows {@code row} to {@code row + rows} of W, at most {@code ROWS}, times a block of tokens. */
+  private void tileOfRows(
+      Matrix w,
+      int row,
+      int rows,
+      int packedAt,
+      int tokens,
+      MemorySegment y,
+      int fromToken,
+      Scratch s) {
+    int tiles = tiles(tokens);
+    Arrays.fill(s.sums, 0, ROWS * tokens * LANES, 0);
+    for (int k = 0; k < w.cols(); k += PIECE) {
+      int length = Math.min(PIECE, w.cols() - k);
+      int steps = padded(length) / LANES;
+      for (int r = 0; r < rows; r++) {
+        VectorRows.read(w, row + r, k, length, s.weights, r * LANES, ROWS * LANES, s.row);
+      }
+      int xAt = packedAt + k * tokens;
+      for (int tile = 0; tile < tiles; tile++) {
+        int first = firstOfTile(tokens, tile);
+        int count = firstOfTile(tokens, tile + 1) - first;
+        VectorTiles.accumulate(
+            count,
+            s.weights,
+            0,
+            packed,
+            xAt + first * steps * LANES,
+            steps,
+            s.sums,
+            ROWS * first * LANES);
+      }
+    }
+    for (int tile = 0; tile < tiles; tile++) {
+      int first = firstOfTile(tokens, tile);
+      int count = firstOfTile(tokens, tile + 1) - first;
+      for (int t = 0; t < count; t++) {
+        for (int r = 0; r < rows; r++) {
+          float sum = total(s.sums, (ROWS * first + r * count + t) * LANES);
+          y.setAtIndex(FLOAT, (long) (fromToken + first + t) * w.rows() + row + r, sum);
+        }
+      }
+    }
+  }
+
+  /**
+   * {@code y[m · stride + column] = Σ_k x[m, k] · weights[k]}, summed as {@link #multiply} sums.
+   */
+  static void column(
+      MemorySegment x,
+      int fromToken,
+      int toToken,
+      float[] weights,
+      MemorySegment y,
+      int stride,
+      int column) {
+    int cols = weights.length;
+    int whole = cols / LANES * LANES;
+    float[] w = Arrays.copyOf(weights, padded(cols));
+    float[] tail = new float[LANES];
+    float[] sums = new float[LANES];
+    for (int m = fromToken; m < toToken; m++) {
+      long from = 4L * m * cols;
+      FloatVector sum = FloatVector.zero(SPECIES);
+      for (int k = 0; k < whole; k += LANES) {
+        FloatVector v =
+            FloatVector.fromMemorySegment(SPECIES, x, from + 4L * k, ByteOrder.nativeOrder());
+        sum = FloatVector.fromArray(SPECIES, w, k).fma(v, sum);
+      }
+      if (whole < cols) {
+        MemorySegment.copy(x, FLOAT, from + 4L * whole, tail, 0, cols - whole);
+        sum =
+            FloatVector.fromArray(SPECIES, w, whole)
+                .fma(FloatVector.fromArray(SPECIES, tail, 0), sum);
+      }
+      sum.intoArray(sums, 0);
+      y.setAtIndex(FLOAT, (long) m * stride + column, total(sums, 0));
+    }
+  }
+
+  /** The sum of all lanes, halves onto halves: {@code reduceLanes} promises no order. */
+  private static float total(float[] sums, int at) {
+    if (LANES == 16) {
+      return eighth(sums, at) + eighth(sums, at + 1);
+    }
+    for (int half = LANES / 2; half > 0; half /= 2) {
+      for (int lane = at; lane < at + half; lane++) {
+        sums[lane] += sums[lane + half];
+      }
+    }
+    return sums[at];
+  }
+
+  private static float eighth(float[] sums, int at) {
+    return ((sums[at] + sums[at + 8]) + (sums[at + 4] + sums[at + 12]))
+        + ((sums[at + 2] + sums[at + 10]) + (sums[at + 6] + sums[at + 14]));
+  }
+
+  private static int padded(int cols) {
+    return ceilDiv(cols, LANES) * LANES;
+  }
+
+  private static int ceilDiv(int a, int b) {
+    return (a + b - 1) / b;
+  }
+}
