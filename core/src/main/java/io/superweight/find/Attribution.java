@@ -116,23 +116,12 @@ final class Attribution {
 
   /**
    * Whether the down projection's own output has the spike, and not only what a norm makes of it:
-   * the channel holds {@link SpikeSearch#ENERGY} of the output's squared norm.
+   * by the energy and the rarity that {@link SpikeSearch} asks of the stream.
    */
   boolean productSpikes(Snapshot snapshot, int layer, int sequence, int token, int channel) {
-    if (!model.postNorm()) {
-      return true;
-    }
-    for (Snapshot.Product product : snapshot.products(layer, sequence, token)) {
-      double square = 0;
-      for (float v : product.output()) {
-        square += (double) v * v;
-      }
-      double own = product.output()[channel];
-      if (own * own >= SpikeSearch.ENERGY * square) {
-        return true;
-      }
-    }
-    return false;
+    return !model.postNorm()
+        || snapshot.products(layer, sequence, token).stream()
+            .anyMatch(product -> SpikeSearch.standsOut(product.output(), channel));
   }
 
   /**

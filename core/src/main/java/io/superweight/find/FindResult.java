@@ -52,6 +52,24 @@ public record FindResult(
     notes = List.copyOf(notes);
   }
 
+  /** The same with a stability line. */
+  FindResult withStability(List<Stability> lines, Cost whole) {
+    return new FindResult(
+        rule,
+        prompts,
+        superActivations,
+        candidates,
+        rejected,
+        sets,
+        extremes,
+        trajectories,
+        lines,
+        rounds,
+        notes,
+        nonFinite,
+        whole);
+  }
+
   /** The largest super activation. */
   public Optional<SuperActivation> main() {
     return superActivations.stream().findFirst();

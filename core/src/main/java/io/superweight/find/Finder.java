@@ -22,7 +22,13 @@ public final class Finder {
   public static FindResult find(Transformer model, Tokenizer tokenizer, FindOptions options) {
     List<Prompt> prompts =
         options.prompts().stream().map(text -> Prompt.of(text, tokenizer, options.bos())).toList();
-    return find(model, prompts, options);
+    Session session = new Session(model, prompts);
+    FindResult found = Search.of(session, options).run();
+    if (!options.stability() || found.main().isEmpty()) {
+      return found;
+    }
+    List<Stability> stability = StabilityCheck.of(session, tokenizer, found.main().orElseThrow());
+    return found.withStability(stability, session.cost());
   }
 
   /**
@@ -31,10 +37,6 @@ public final class Finder {
    * @throws InputException of kind TEXT for a prompt without tokens or longer than the context
    */
   public static FindResult find(Transformer model, List<Prompt> prompts, FindOptions options) {
-    Session session = new Session(model, prompts);
-    return switch (options.rule()) {
-      case SUPERWEIGHT -> SuperweightSearch.find(session, options);
-      case PAPER, ARCTOS_V5 -> throw new UnsupportedOperationException("not yet");
-    };
+    return Search.of(new Session(model, prompts), options).run();
   }
 }

@@ -14,6 +14,7 @@ import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.stream.IntStream;
 
@@ -153,8 +154,48 @@ final class Session {
         passes, bytes + attribution.bytes(), tokensRun, (System.nanoTime() - start) / 1e9);
   }
 
-  /** NaN and infinite numbers; reads the matrices of the layer where they begin. */
-  FindResult.NonFinite nonFinite(Survey survey) {
+  /** A candidate with its evidence. */
+  Candidate candidate(
+      Attribution.Part part,
+      Episode at,
+      Optional<SuperActivation> activation,
+      Role role,
+      int round,
+      double share,
+      double remaining,
+      float before,
+      float after,
+      String reason) {
+    WeightScan.Standing standing = standing(part);
+    Prompt prompt = prompts.get(at.sequence());
+    return new Candidate(
+        part.coordinate(),
+        part.weight(),
+        standing.rank(),
+        standing.size(),
+        share,
+        part.input(),
+        part.output(),
+        part.written(),
+        before,
+        after,
+        remaining,
+        at.sequence(),
+        at.position(),
+        prompt.ids().get(at.position()),
+        prompt.tokens().get(at.position()),
+        activation,
+        role,
+        round,
+        reason);
+  }
+
+  /**
+   * NaN and infinite numbers; reads the matrices of the layer where they begin.
+   *
+   * @param notes is given a sentence where there are any
+   */
+  FindResult.NonFinite nonFinite(Survey survey, List<String> notes) {
     if (survey.notFinite() == 0) {
       return FindResult.NonFinite.NONE;
     }
@@ -169,6 +210,14 @@ final class Session {
         count += of;
       }
     }
+    notes.add(
+        survey.notFinite()
+            + " activations are not finite, first at "
+            + site.name()
+            + (count > 0
+                ? "; " + count + " weights are not, first in " + first
+                : "; the weights of that layer are finite")
+            + ". What follows them cannot be searched.");
     return new FindResult.NonFinite(survey.notFinite(), site.name(), count, first);
   }
 

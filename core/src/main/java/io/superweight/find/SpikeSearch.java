@@ -85,6 +85,12 @@ final class SpikeSearch {
     return episodes;
   }
 
+  /** Whether a channel of one vector passes the tests of energy and rarity by itself. */
+  static boolean standsOut(float[] vector, int channel) {
+    double own = vector[channel];
+    return own * own >= ENERGY * square(vector) && Math.abs(own) >= ORDER * median(vector);
+  }
+
   /** The median magnitude of a layer's stream. */
   private double typical(int layer) {
     int width = snapshot.stream(layer, 0, 0).length;

@@ -27,7 +27,7 @@ import java.util.Set;
  *   <li>Give roles by what the writes do, and test precursors by recomputation.
  * </ol>
  */
-final class SuperweightSearch {
+final class SuperweightSearch implements Search {
   /** A spike is the model's super activation if its peak is at least this part of the largest. */
   private static final double MAIN = 0.1;
 
@@ -38,12 +38,12 @@ final class SuperweightSearch {
   private static final double MINOR = SpikeSearch.ORDER * SpikeSearch.ORDER;
 
   /**
-   * A spike must be carried by at least one layer in so many, and by two: written later than that
+   * A spike must be carried by at least one layer in so many, and by one: written later than that
    * it is an echo, which little can read; gone sooner it is a blip.
    */
   private static final int CARRIED = 8;
 
-  private static final int CARRIED_AT_LEAST = 2;
+  private static final int CARRIED_AT_LEAST = 1;
 
   /** A write of the other sign erases if it is at least this part of the peak. */
   private static final double ERASES = 0.2;
@@ -135,11 +135,8 @@ final class SuperweightSearch {
     this.viewed = intact;
   }
 
-  static FindResult find(Session session, FindOptions options) {
-    return new SuperweightSearch(session, options).run();
-  }
-
-  private FindResult run() {
+  @Override
+  public FindResult run() {
     for (int round = 0; round < options.maxRounds(); round++) {
       int before = found.size();
       round(round);
@@ -885,7 +882,7 @@ final class SuperweightSearch {
     }
     rejected.put(
         part.coordinate(),
-        candidate(
+        session.candidate(
             part,
             e,
             activation,
@@ -905,41 +902,6 @@ final class SuperweightSearch {
   private float after(Part part, Episode e) {
     return viewed
         .stream(part.coordinate().layer(), e.sequence(), e.token())[part.coordinate().row()];
-  }
-
-  private Candidate candidate(
-      Part part,
-      Episode e,
-      Optional<SuperActivation> activation,
-      Role role,
-      int round,
-      double share,
-      double remaining,
-      float before,
-      float after,
-      String reason) {
-    WeightScan.Standing standing = session.standing(part);
-    Prompt prompt = session.prompts.get(e.sequence());
-    return new Candidate(
-        part.coordinate(),
-        part.weight(),
-        standing.rank(),
-        standing.size(),
-        share,
-        part.input(),
-        part.output(),
-        part.written(),
-        before,
-        after,
-        remaining,
-        e.sequence(),
-        e.position(),
-        prompt.ids().get(e.position()),
-        prompt.tokens().get(e.position()),
-        activation,
-        role,
-        round,
-        reason);
   }
 
   private static Candidate withReason(Candidate c, String reason, double remaining) {
@@ -969,7 +931,7 @@ final class SuperweightSearch {
     List<Candidate> accepted = new ArrayList<>();
     for (Found f : found.values()) {
       accepted.add(
-          candidate(
+          session.candidate(
               f.part,
               f.spike.episode,
               Optional.of(f.spike.activation),
@@ -994,20 +956,7 @@ final class SuperweightSearch {
             .thenComparing(Candidate::coordinate));
     List<SuperActivation> activations =
         spikes.stream().filter(s -> s.round == 0 && s.main).map(s -> s.activation).toList();
-    FindResult.NonFinite nonFinite = session.nonFinite(intact.survey());
-    if (nonFinite.activations() > 0) {
-      notes.add(
-          nonFinite.activations()
-              + " activations are not finite, first at "
-              + nonFinite.firstSite()
-              + (nonFinite.weights() > 0
-                  ? "; "
-                      + nonFinite.weights()
-                      + " weights are not, first in "
-                      + nonFinite.firstWeight()
-                  : "; its layer's weights are finite")
-              + ". What follows them cannot be searched.");
-    }
+    FindResult.NonFinite nonFinite = session.nonFinite(intact.survey(), notes);
     return new FindResult(
         Rule.SUPERWEIGHT,
         session.prompts,
@@ -1132,32 +1081,12 @@ final class SuperweightSearch {
             .mapToDouble(f -> f.part.share())
             .sum();
     return new WeightSet(
-        shape(members),
+        WeightSet.Shape.of(members),
         members,
         Optional.of(first.activation),
         share,
         first.remaining,
         setWords(group, sources, precursors));
-  }
-
-  private static WeightSet.Shape shape(List<Coordinate> members) {
-    if (members.size() == 1) {
-      return WeightSet.Shape.SINGLE;
-    }
-    Set<String> parts = new HashSet<>();
-    Set<Integer> rows = new HashSet<>();
-    Set<Integer> columns = new HashSet<>();
-    for (Coordinate c : members) {
-      parts.add(c.part());
-      rows.add(c.row());
-      columns.add(c.col());
-    }
-    if (parts.size() > 1) {
-      return WeightSet.Shape.CHAIN;
-    }
-    return rows.size() == 1
-        ? WeightSet.Shape.ROW
-        : columns.size() == 1 ? WeightSet.Shape.COLUMN : WeightSet.Shape.BLOCK;
   }
 
   private String setWords(List<Spike> group, List<Found> sources, List<Found> precursors) {

@@ -41,6 +41,20 @@ public record WeightSet(
     /** Several layers: precursors and the sources that consume what they write. */
     CHAIN,
     /** Several rows and columns of one layer. */
-    BLOCK
+    BLOCK;
+
+    /** How some weights lie. */
+    static Shape of(List<Coordinate> members) {
+      if (members.size() == 1) {
+        return SINGLE;
+      }
+      if (members.stream().map(Coordinate::part).distinct().count() > 1) {
+        return CHAIN;
+      }
+      if (members.stream().map(Coordinate::row).distinct().count() == 1) {
+        return ROW;
+      }
+      return members.stream().map(Coordinate::col).distinct().count() == 1 ? COLUMN : BLOCK;
+    }
   }
 }
