@@ -38,12 +38,13 @@ final class SuperweightSearch implements Search {
   private static final double MINOR = SpikeSearch.ORDER * SpikeSearch.ORDER;
 
   /**
-   * A spike must be carried by at least one layer in so many, and by one: written later than that
-   * it is an echo, which little can read; gone sooner it is a blip.
+   * A spike must be carried by at least one layer in so many, and by one; gone sooner it is a blip.
+   * And at least that many, and two, must be left to read it: written later it is an echo.
    */
   private static final int CARRIED = 8;
 
   private static final int CARRIED_AT_LEAST = 1;
+  private static final int LEFT_AT_LEAST = 2;
 
   /** A write of the other sign erases if it is at least this part of the peak. */
   private static final double ERASES = 0.2;
@@ -72,6 +73,9 @@ final class SuperweightSearch implements Search {
   private final List<Spike> spikes = new ArrayList<>();
   private final List<Round> rounds = new ArrayList<>();
   private final List<String> notes = new ArrayList<>();
+
+  /** Round, channel and writer that a note was made of: one is enough for all tokens. */
+  private final Set<String> noted = new HashSet<>();
 
   /** The model without what was found so far. */
   private Snapshot removed;
@@ -204,11 +208,16 @@ final class SuperweightSearch implements Search {
   }
 
   private boolean carried(Episode episode) {
-    return episode.carriers() >= carriers();
+    return episode.carriers() >= Math.max(CARRIED_AT_LEAST, eighth()) && !late(episode.onset());
   }
 
-  private int carriers() {
-    return Math.max(CARRIED_AT_LEAST, (layers + CARRIED - 1) / CARRIED);
+  /** Whether too few layers are left to read what a layer writes. */
+  private boolean late(int layer) {
+    return layers - 1 - layer < Math.max(LEFT_AT_LEAST, eighth());
+  }
+
+  private int eighth() {
+    return (layers + CARRIED - 1) / CARRIED;
   }
 
   private void explain(
@@ -256,12 +265,16 @@ final class SuperweightSearch implements Search {
     List<Part> ordinary = members.stream().filter(session::ordinary).toList();
     members.removeAll(ordinary);
     // A weight is what it does most: one that erases a larger spike elsewhere is an eraser.
-    members.removeIf(part -> {
-      Candidate eraser = rejected.get(part.coordinate());
-      return eraser != null
-          && eraser.role() == Role.ERASER
-          && Math.abs(eraser.written()) > part.magnitude();
-    });
+    boolean erasing =
+        members.removeIf(part -> {
+          Candidate eraser = rejected.get(part.coordinate());
+          return eraser != null
+              && eraser.role() == Role.ERASER
+              && Math.abs(eraser.written()) > part.magnitude();
+        });
+    if (erasing && members.isEmpty()) {
+      return;
+    }
     Spike spike = new Spike(e, activation, round, main, context);
     if (writer == SuperActivation.Writer.MLP && carried && !members.isEmpty()) {
       for (Part part : members) {
@@ -290,17 +303,7 @@ final class SuperweightSearch implements Search {
     if (!carried) {
       for (Part part : members) {
         String when =
-            e.onset() >= layers - carriers()
-                ? "written in layer "
-                    + e.onset()
-                    + " of "
-                    + layers
-                    + ", where "
-                    + (layers - 1 - e.onset() <= 0
-                        ? "only the output head"
-                        : "little but the output head")
-                    + " can read it"
-                : "gone again after layer " + e.lastLayer();
+            late(e.onset()) ? lateWords(e.onset()) : "gone again after layer " + e.lastLayer();
         reject(
             part,
             e,
@@ -332,7 +335,7 @@ final class SuperweightSearch implements Search {
           part.magnitude() / growth,
           orphanWords(part));
     }
-    if (main) {
+    if (main && noted.add(round + " " + e.channel() + writer)) {
       String where =
           "The "
               + (round == 0 ? "" : "remaining ")
@@ -477,15 +480,7 @@ final class SuperweightSearch implements Search {
               Role.ERASER,
               0,
               part.share(),
-              "Layer "
-                  + i
-                  + " writes "
-                  + number(written)
-                  + " against the "
-                  + number(entering)
-                  + " that enter it: "
-                  + number(leaving)
-                  + " leave it.");
+              eraserWords(i, written, entering, leaving));
         }
       }
     }
@@ -739,14 +734,9 @@ final class SuperweightSearch implements Search {
     double energy = (double) leaving * leaving / square;
     Role role;
     String reason;
-    if (part.value() * entering < 0 && Math.abs(leaving) < 0.75 * Math.abs(entering)) {
+    if (part.value() * entering < 0 && Math.abs(part.written()) <= 2 * Math.abs(entering)) {
       role = Role.ERASER;
-      reason =
-          "It writes against the "
-              + number(entering)
-              + " that enter the layer: "
-              + number(leaving)
-              + " leave it.";
+      reason = eraserWords(layer, part.written(), entering, leaving);
     } else if (session.ordinary(part)) {
       role = Role.ORPHANED_INPUT;
       reason = orphanWords(part);
@@ -760,16 +750,9 @@ final class SuperweightSearch implements Search {
               + " out of "
               + number(part.output())
               + "; the product has no spike there.";
-    } else if (layer >= layers - carriers()) {
+    } else if (late(layer)) {
       role = Role.ECHO;
-      reason =
-          "It writes its spike in layer "
-              + layer
-              + " of "
-              + layers
-              + ", where "
-              + (layer == layers - 1 ? "only the output head" : "little but the output head")
-              + " can read it.";
+      reason = "The spike of " + number(leaving) + " is " + lateWords(layer) + ".";
     } else {
       role = Role.BELOW_BAR;
       reason =
@@ -856,6 +839,31 @@ final class SuperweightSearch implements Search {
               + percent(Math.abs(part.written() / f.spike.episode.peak()))
               + " of the super activation.");
     }
+  }
+
+  private static String eraserWords(int layer, double written, double entering, double leaving) {
+    return "Layer "
+        + layer
+        + " writes "
+        + number(written)
+        + " against the "
+        + number(entering)
+        + " that enter it: "
+        + number(leaving)
+        + " leave it.";
+  }
+
+  private String lateWords(int layer) {
+    int left = layers - 1 - layer;
+    return "written in layer "
+        + layer
+        + " of "
+        + layers
+        + ", where "
+        + (left == 0
+            ? "only the output head can"
+            : left == 1 ? "one layer is left to" : "only " + left + " layers are left to")
+        + " read it";
   }
 
   private String orphanWords(Part part) {
