@@ -22,7 +22,7 @@ class PlantedBenchmarkTest {
   private static final int MODELS =
       Integer.parseInt(System.getenv().getOrDefault("PLANTED_MODELS", "160"));
 
-  private static final List<Long> SEEDS = List.of(1L, 2L);
+  private static final List<Long> SEEDS = List.of(11L, 12L);
 
   private static final Map<Rule, List<Score>> SCORES = new EnumMap<>(Rule.class);
 
