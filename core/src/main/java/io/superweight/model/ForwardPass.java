@@ -615,8 +615,10 @@ final class ForwardPass implements AutoCloseable {
       }
       if (w.shared() != null) {
         Buffer h = hiddenOf(w.shared(), x, chunk, null);
+        announce(Site.of(Site.Kind.DOWN_IN, i), h, chunk);
         Buffer y = local.allocate(x.rows(), x.cols());
         linear(w.shared().down(), h, y, chunk);
+        announce(Site.of(Site.Kind.DOWN_OUT, i), y, chunk);
         int[] all = java.util.stream.IntStream.range(0, x.rows()).toArray();
         float[] factors = new float[all.length];
         Arrays.fill(factors, 1);

@@ -19,9 +19,15 @@ public record Site(Kind kind, int layer, int expert) {
      * size.
      */
     ATTN_OUT("attn.out", true, false),
-    /** Input of the down projection: intermediate size. */
+    /**
+     * Input of the down projection, in a layer with experts that of the shared expert: intermediate
+     * size.
+     */
     DOWN_IN("mlp.down.in", true, false),
-    /** Output of the down projection, before a post-norm: hidden size. */
+    /**
+     * Output of the down projection, before a post-norm, in a layer with experts that of the shared
+     * expert, before its gate: hidden size.
+     */
     DOWN_OUT("mlp.down.out", true, false),
     /** Input of an expert's down projection, for the tokens routed to it: its intermediate size. */
     EXPERT_DOWN_IN("mlp.experts.{e}.down.in", true, true),
