@@ -1,9 +1,7 @@
 package io.superweight.report;
 
 import io.superweight.find.Card;
-import io.superweight.find.Prompt;
 import java.io.OutputStream;
-import java.util.List;
 import java.util.Objects;
 
 /** A card of activations as a JSON document, {@code docs/schema/card-1.json}. */
@@ -16,33 +14,34 @@ public final class CardJson {
   /**
    * Writes the document, UTF-8; the stream is flushed and left open.
    *
-   * @param prompts what the model was run on
-   * @throws tools.jackson.core.exc.JacksonIOException where the stream cannot be written
+   * @throws java.io.UncheckedIOException where the stream cannot be written
    */
-  public static void write(Card card, ModelFacts model, List<Prompt> prompts, OutputStream out) {
-    try (DocumentWriter json = new DocumentWriter(out, SCHEMA)) {
-      SharedJson.tool(
-          json,
-          Objects.requireNonNullElse(
-              CardJson.class.getPackage().getImplementationVersion(), "development"));
-      SharedJson.model(json, model);
-      json.array("prompts", prompts, prompt -> SharedJson.prompt(json, prompt));
-      json.text("sentence", card.sentence());
-      json.integers("overflowF16", card.overflowF16());
-      json.integers("nearF16", card.nearF16());
-      json.integers("keepOutOfW8A8", card.keepOutOfW8A8());
-      json.integers("keepOutOfW8A8PerToken", card.keepOutOfW8A8PerToken());
-      json.array(
-          "layers",
-          card.layers(),
-          layer -> {
-            json.integer("layer", layer.layer());
-            json.optional("input", layer.input(), site -> site(json, site));
-            json.optional("output", layer.output(), site -> site(json, site));
-            json.optional("residual", layer.residual(), site -> site(json, site));
-          });
-      json.finish();
-    }
+  public static void write(Card card, ModelFacts model, OutputStream out) {
+    DocumentWriter.write(
+        out,
+        SCHEMA,
+        json -> {
+          SharedJson.tool(
+              json,
+              Objects.requireNonNullElse(
+                  CardJson.class.getPackage().getImplementationVersion(), "development"));
+          SharedJson.model(json, model);
+          json.array("prompts", card.prompts(), prompt -> SharedJson.prompt(json, prompt));
+          json.text("sentence", card.sentence());
+          json.integers("overflowF16", card.overflowF16());
+          json.integers("nearF16", card.nearF16());
+          json.integers("keepOutOfW8A8", card.keepOutOfW8A8());
+          json.integers("keepOutOfW8A8PerToken", card.keepOutOfW8A8PerToken());
+          json.array(
+              "layers",
+              card.layers(),
+              layer -> {
+                json.integer("layer", layer.layer());
+                json.optional("input", layer.input(), site -> site(json, site));
+                json.optional("output", layer.output(), site -> site(json, site));
+                json.optional("residual", layer.residual(), site -> site(json, site));
+              });
+        });
   }
 
   private static void site(DocumentWriter json, Card.SiteCard site) {

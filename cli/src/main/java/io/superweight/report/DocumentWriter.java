@@ -3,6 +3,7 @@ package io.superweight.report;
 import io.superweight.model.Coordinate;
 import io.superweight.statistics.Interval;
 import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -12,24 +13,41 @@ import tools.jackson.core.JsonGenerator;
 import tools.jackson.core.ObjectWriteContext;
 import tools.jackson.core.PrettyPrinter;
 import tools.jackson.core.StreamWriteFeature;
+import tools.jackson.core.exc.JacksonIOException;
 import tools.jackson.core.json.JsonFactory;
 import tools.jackson.core.util.DefaultIndenter;
 import tools.jackson.core.util.DefaultPrettyPrinter;
 
 /**
  * One JSON document, written field by field in the order of the calls, indented, UTF-8, "\n" at the
- * end of lines. JSON has no NaN and no infinities: they are written as null, and {@link #finish}
+ * end of lines. JSON has no NaN and no infinities: they are written as null, and the last field
  * lists where.
  */
-final class DocumentWriter implements AutoCloseable {
+final class DocumentWriter {
   /** A number that JSON cannot say, and where it would have stood. */
   private record NotFinite(String at, String value) {}
 
   private final JsonGenerator json;
   private final List<NotFinite> notFinite = new ArrayList<>();
 
-  /** Starts the document; the stream is flushed at the end and left open. */
-  DocumentWriter(OutputStream out, String schema) {
+  /**
+   * Writes a document whose first field is the schema; the stream is flushed and left open.
+   *
+   * @throws UncheckedIOException where the stream cannot be written
+   */
+  static void write(OutputStream out, String schema, Consumer<DocumentWriter> fields) {
+    try {
+      DocumentWriter document = new DocumentWriter(out);
+      document.json.writeStartObject();
+      document.text("schema", schema);
+      fields.accept(document);
+      document.finish();
+    } catch (JacksonIOException e) {
+      throw new UncheckedIOException(e.getCause());
+    }
+  }
+
+  private DocumentWriter(OutputStream out) {
     PrettyPrinter indented =
         new DefaultPrettyPrinter().withObjectIndenter(new DefaultIndenter("  ", "\n"));
     ObjectWriteContext context =
@@ -49,12 +67,9 @@ final class DocumentWriter implements AutoCloseable {
             .disable(StreamWriteFeature.AUTO_CLOSE_TARGET)
             .build()
             .createGenerator(context, out);
-    json.writeStartObject();
-    text("schema", schema);
   }
 
-  /** Writes where numbers were not finite, and ends the document. */
-  void finish() {
+  private void finish() {
     List<NotFinite> places = List.copyOf(notFinite);
     array(
         "writtenAsNull",
@@ -65,12 +80,7 @@ final class DocumentWriter implements AutoCloseable {
         });
     json.writeEndObject();
     json.writeRaw('\n');
-    json.flush();
-  }
-
-  @Override
-  public void close() {
-    json.close();
+    json.close(); // flushes, and leaves the stream open
   }
 
   void object(String name, Runnable fields) {

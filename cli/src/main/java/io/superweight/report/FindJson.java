@@ -21,44 +21,46 @@ public final class FindJson {
   /**
    * Writes the document, UTF-8; the stream is flushed and left open.
    *
-   * @throws tools.jackson.core.exc.JacksonIOException where the stream cannot be written
+   * @throws java.io.UncheckedIOException where the stream cannot be written
    */
   public static void write(FindReport report, OutputStream out) {
     FindResult found = report.found();
-    try (DocumentWriter json = new DocumentWriter(out, SCHEMA)) {
-      SharedJson.tool(json, report.version());
-      SharedJson.model(json, report.model());
-      search(json, report.options(), found);
-      headline(json, Headline.of(report));
-      json.array(
-          "superActivations", found.superActivations(), spike -> superActivation(json, spike));
-      json.array("candidates", found.candidates(), candidate -> candidate(json, candidate));
-      json.array("rejected", found.rejected(), candidate -> candidate(json, candidate));
-      sets(json, found);
-      extremes(json, found);
-      trajectories(json, found);
-      stability(json, found);
-      rounds(json, found);
-      json.texts("notes", found.notes());
-      json.object(
-          "nonFinite",
-          () -> {
-            json.integer("activations", found.nonFinite().activations());
-            json.textOrNull("firstSite", found.nonFinite().firstSite());
-            json.integer("weights", found.nonFinite().weights());
-            json.textOrNull("firstWeight", found.nonFinite().firstWeight());
-          });
-      json.object(
-          "cost",
-          () -> {
-            json.integer("passes", found.cost().passes());
-            json.integer("bytesRead", found.cost().bytesRead());
-            json.integer("tokens", found.cost().tokens());
-            json.number("seconds", found.cost().seconds());
-          });
-      json.optional("verification", report.verification(), proof -> verification(json, proof));
-      json.finish();
-    }
+    DocumentWriter.write(
+        out,
+        SCHEMA,
+        json -> {
+          SharedJson.tool(json, report.version());
+          SharedJson.model(json, report.model());
+          search(json, report.options(), found);
+          headline(json, Headline.of(report));
+          json.array(
+              "superActivations", found.superActivations(), spike -> superActivation(json, spike));
+          json.array("candidates", found.candidates(), candidate -> candidate(json, candidate));
+          json.array("rejected", found.rejected(), candidate -> candidate(json, candidate));
+          sets(json, found);
+          extremes(json, found);
+          trajectories(json, found);
+          stability(json, found);
+          rounds(json, found);
+          json.texts("notes", found.notes());
+          json.object(
+              "nonFinite",
+              () -> {
+                json.integer("activations", found.nonFinite().activations());
+                json.textOrNull("firstSite", found.nonFinite().firstSite());
+                json.integer("weights", found.nonFinite().weights());
+                json.textOrNull("firstWeight", found.nonFinite().firstWeight());
+              });
+          json.object(
+              "cost",
+              () -> {
+                json.integer("passes", found.cost().passes());
+                json.integer("bytesRead", found.cost().bytesRead());
+                json.integer("tokens", found.cost().tokens());
+                json.number("seconds", found.cost().seconds());
+              });
+          json.optional("verification", report.verification(), proof -> verification(json, proof));
+        });
   }
 
   private static void search(DocumentWriter json, FindOptions options, FindResult found) {

@@ -1,6 +1,7 @@
 package io.superweight.report;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.superweight.find.Candidate;
 import io.superweight.find.Card;
@@ -11,6 +12,7 @@ import io.superweight.model.Coordinate;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -141,6 +143,20 @@ class JsonDocumentsTest {
   }
 
   @Test
+  void aFullDiskIsAnInputOutputErrorAndNoOther() {
+    OutputStream full =
+        new OutputStream() {
+          @Override
+          public void write(int b) throws IOException {
+            throw new IOException("No space left on device");
+          }
+        };
+    assertThatThrownBy(() -> FindJson.write(Samples.smol(), full))
+        .isInstanceOf(UncheckedIOException.class)
+        .hasMessageContaining("No space left");
+  }
+
+  @Test
   void theCardFitsItsSchemaFieldForField() throws IOException {
     JsonNode document = JSON.readTree(card());
 
@@ -216,7 +232,7 @@ class JsonDocumentsTest {
             List.of(0),
             List.of(),
             "float16 overflows in layer 0: use bfloat16.");
-    return written(out -> CardJson.write(card, Samples.smol().model(), card.prompts(), out));
+    return written(out -> CardJson.write(card, Samples.smol().model(), out));
   }
 
   private static byte[] written(java.util.function.Consumer<OutputStream> document) {
