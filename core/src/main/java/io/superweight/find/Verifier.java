@@ -41,7 +41,10 @@ public final class Verifier {
   public static final String CASE = "Summer is hot. Winter is";
 
   /** Random weights added to a whole set, to see what one weight more or less does there. */
-  static final int SWAPS = 3;
+  static final int SWAPS = 2;
+
+  /** Weights outside of sets that are verified, the strongest first. */
+  public static final int MOST_SINGLES = 12;
 
   private static final int TOP = 5;
   private static final int LOOP_PROMPT_TOKENS = 16;
@@ -129,8 +132,8 @@ public final class Verifier {
   }
 
   /**
-   * What a search calls for: its sets, then each other weight with the signature by itself,
-   * accepted or rejected.
+   * What a search calls for: its sets, then the other weights with the signature by themselves, at
+   * most {@link #MOST_SINGLES} of them. Ordinary weights that only see a large input come last.
    */
   public static List<VerifyTarget> targets(FindResult found) {
     List<VerifyTarget> targets = new ArrayList<>();
@@ -150,8 +153,9 @@ public final class Verifier {
     }
     List<Candidate> others = new ArrayList<>(found.candidates());
     others.addAll(found.rejected());
+    others.sort(Comparator.comparing(c -> c.role() == Role.ORPHANED_INPUT));
     for (Candidate candidate : others) {
-      if (seen.add(candidate.coordinate())) {
+      if (targets.size() < found.sets().size() + MOST_SINGLES && seen.add(candidate.coordinate())) {
         targets.add(
             new VerifyTarget(
                 candidate.role().text() + " " + candidate.coordinate(),
@@ -198,14 +202,26 @@ public final class Verifier {
     List<SetVerdict> verdicts = new ArrayList<>();
     if (refusal.isEmpty()) {
       write();
+      double work = plan.multiplyAdds();
       while (count < cap) {
         List<Case> open = cases.stream().filter(this::open).toList();
         if (open.isEmpty()) {
           break;
         }
-        count = Math.min(2 * count, cap);
+        List<Version> more = open.stream().flatMap(c -> c.versions().stream()).distinct().toList();
+        int next = Math.min(2 * count, cap);
+        int tokens =
+            windows.scored().subList(count, next).stream().mapToInt(w -> w.ids().length).sum();
+        work +=
+            VerifyPlan.workPerToken(model)
+                * tokens
+                * (1 + more.stream().mapToDouble(v -> VerifyPlan.share(model, v.zeroed())).sum());
+        if (work > plan.mostMultiplyAdds()) {
+          break;
+        }
+        count = next;
         doublings++;
-        board.score(open.stream().flatMap(c -> c.versions().stream()).toList(), count);
+        board.score(more, count);
       }
       for (Case one : cases) {
         verdicts.add(verdict(one));
@@ -271,7 +287,7 @@ public final class Verifier {
     for (Case one : cases) {
       List<Coordinate> members = one.target.members();
       List<String> parts = Controls.parts(members);
-      for (int draw = 0; draw < plan.controlDraws(); draw++) {
+      for (int draw = 0; draw < VerifyPlan.draws(one.target, plan.controlDraws()); draw++) {
         List<Coordinate> weights = controls.random(parts, draw);
         one.random.add(Version.zeroing("random weights, draw " + (draw + 1), weights));
       }
@@ -617,8 +633,7 @@ public final class Verifier {
     BosPolicy policy = bosAdded ? BosPolicy.NEVER : BosPolicy.ALWAYS;
     Windows others = Windows.of(options.text(), tokenizer, policy, plan.windowTokens());
     Scoreboard own = new Scoreboard(model, others.scored(), options);
-    int count =
-        Math.min(others.scored().size(), Math.max(Windows.ENOUGH_DOCUMENTS, plan.windows() / 2));
+    int count = Math.min(others.scored().size(), VerifyPlan.otherWindows(plan.windows()));
     own.score(cases.stream().map(c -> c.joint).toList(), count);
     return new Verification.OtherPolicy(
         !bosAdded,

@@ -20,6 +20,7 @@ import java.util.Set;
  * @param loopPrompts texts that greedy continuations are written for
  * @param loopTokens tokens of each continuation
  * @param multiplyAdds what the first pass, the other policy and the greedy text take together
+ * @param mostMultiplyAdds text is doubled as long as all passes together take no more than this
  */
 public record VerifyPlan(
     int windows,
@@ -28,80 +29,110 @@ public record VerifyPlan(
     int controlDraws,
     int loopPrompts,
     int loopTokens,
-    double multiplyAdds) {
+    double multiplyAdds,
+    double mostMultiplyAdds) {
 
-  /** Multiply-adds that a verification may take at effort 1: some tens of seconds on two cores. */
-  private static final double BUDGET = 6e11;
+  /** Multiply-adds that a verification may take at effort 1: less than a minute on two cores. */
+  private static final double BUDGET = 1.5e12;
 
-  /** Bytes of residual streams that all variants of a pass may hold. */
+  /** Bytes of residual streams that all versions of a pass may hold. */
   private static final double STREAM_BYTES = 512 << 20;
 
   /** Text for the reference sentence and the loop rate. */
   static final int CASE_TOKENS = 60;
 
-  /** Text is doubled up to so many times the first. */
+  /** Text is doubled up to so many times the first, as long as the budget is not spent twice. */
   private static final int CAP = 4;
 
+  /** Windows of fewer tokens would show what the weights do at the start of a text only. */
   private static final int[][] LADDER = {
-    // windows, tokens, control draws, loop prompts
-    {64, 256, 8, 6},
-    {48, 192, 8, 6},
-    {40, 128, 8, 6},
-    {32, 128, 5, 6},
-    {24, 128, 4, 6},
-    {24, 96, 3, 6},
-    {20, 64, 3, 6},
-    {16, 48, 3, 6},
-    {12, 32, 3, 0},
+    // windows, tokens, control draws
+    {64, 256, 8},
+    {48, 192, 8},
+    {40, 128, 8},
+    {32, 128, 5},
+    {24, 128, 4},
+    {24, 96, 3},
+    {16, 96, 3},
+    {16, 64, 3},
+    {12, 64, 3},
+    {10, 64, 3},
   };
 
   /** Plans a verification. */
   public static VerifyPlan of(
       Transformer model, List<VerifyTarget> targets, VerifyOptions options) {
-    double headWork = headWork(model);
-    double perToken = workPerToken(model);
     VerifyPlan plan = null;
     for (int[] rung : LADDER) {
       int tokens = Math.min(rung[1], model.maxPositions());
       double passes = 1; // intact
-      double joints = 0;
+      double joints = 1;
       int variants = 1;
-      double head = headWork / perToken;
       Set<List<String>> controlled = new HashSet<>();
       for (VerifyTarget target : targets) {
-        int first = target.members().stream().mapToInt(Coordinate::layer).min().orElse(0);
-        double cost = (1 - head) * (model.layers() - first) / model.layers() + head;
-        int own = ownVariants(target.members().size());
+        double cost = share(model, target.members());
+        int own = ownVersions(target.members().size());
         if (target.source()) {
-          own += 2;
+          own += 2; // largest weights, mean contributions
         }
         if (controlled.add(Controls.parts(target.members()))) {
-          own += rung[2];
+          own += draws(target, rung[2]);
         }
         variants += own;
         passes += own * cost;
         joints += cost;
       }
-      long sources = targets.stream().filter(VerifyTarget::source).count();
       double scored = rung[0] * (double) tokens * passes;
-      double other = options.otherPolicy() ? rung[0] / 2.0 * tokens * (1 + joints) : 0;
-      int prompts = Math.min(rung[3], options.loopPrompts());
-      // The continuations compute one row a variant at a time: about four times as slow.
-      double text = 4.0 * CASE_TOKENS * (prompts + 1) * (1 + sources);
-      double work = perToken * (scored + other + text);
-      plan = new VerifyPlan(rung[0], CAP * rung[0], tokens, rung[2], prompts, CASE_TOKENS, work);
+      double other = options.otherPolicy() ? otherWindows(rung[0]) * tokens * joints : 0;
+      long lanes = 1 + targets.stream().filter(VerifyTarget::source).count();
+      double text = (double) CASE_TOKENS * (options.loopPrompts() + 1) * lanes;
+      double work = workPerToken(model) * (scored + other + text);
+      plan =
+          new VerifyPlan(
+              rung[0],
+              CAP * rung[0],
+              tokens,
+              rung[2],
+              options.loopPrompts(),
+              CASE_TOKENS,
+              work,
+              2 * Math.max(work, budget(options)));
       double bytes = 4.0 * rung[0] * tokens * model.hiddenSize() * variants;
-      if (work <= BUDGET * options.effort() && bytes <= STREAM_BYTES) {
+      if (work <= budget(options) && bytes <= STREAM_BYTES) {
         return plan;
       }
     }
     return plan;
   }
 
+  private static double budget(VerifyOptions options) {
+    return BUDGET * options.effort();
+  }
+
+  /** Windows that are scored under the other BOS policy. */
+  static int otherWindows(int windows) {
+    return Math.max(Windows.ENOUGH_DOCUMENTS, windows / 2);
+  }
+
+  /** Draws of random controls: fewer for what is not held to be a source. */
+  static int draws(VerifyTarget target, int draws) {
+    return target.source() ? draws : Math.max(1, draws / 3);
+  }
+
+  /**
+   * The part of a pass that a version with these weights edited takes: all layers from the first
+   * on.
+   */
+  static double share(Transformer model, List<Coordinate> edited) {
+    int first = edited.stream().mapToInt(Coordinate::layer).min().orElse(0);
+    double head = headWork(model) / workPerToken(model);
+    return (1 - head) * (model.layers() - first) / model.layers() + head;
+  }
+
   /**
    * Versions of a set that are scored: together, each alone, each left out, and in small sets all.
    */
-  static int ownVariants(int members) {
+  static int ownVersions(int members) {
     return switch (members) {
       case 1 -> 1;
       case 2 -> 3 + Verifier.SWAPS;
