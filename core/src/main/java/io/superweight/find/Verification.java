@@ -106,7 +106,8 @@ public record Verification(
    *
    * @param bosAdded whether BOS was put before each window there
    * @param intact the intact model under it
-   * @param joint the joint effect of each set, in the order of the verdicts
+   * @param joint the joint effect of each set that is held to be a source (of all that were asked
+   *     about, where none is), in the order of the verdicts
    */
   public record OtherPolicy(boolean bosAdded, Baseline intact, List<Effect> joint) {
     public OtherPolicy {

@@ -6,6 +6,7 @@ import io.superweight.find.VerdictRule.ControlRange;
 import io.superweight.find.Windows.Window;
 import io.superweight.model.Coordinate;
 import io.superweight.model.Head;
+import io.superweight.model.ScalarEdit;
 import io.superweight.model.Transformer;
 import io.superweight.model.Variant;
 import io.superweight.statistics.Interval;
@@ -25,6 +26,7 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * The causal proof: candidates are zeroed together, alone and left out, beside random weights of
@@ -46,8 +48,12 @@ public final class Verifier {
   /** Weights outside of sets that are verified, the strongest first. */
   public static final int MOST_SINGLES = 12;
 
+  /** Multiply-adds of the pass that {@link #speed} times, and its most tokens. */
+  private static final double CALIBRATION = 2e10;
+
+  private static final int CALIBRATION_TOKENS = 256;
+
   private static final int TOP = 5;
-  private static final int LOOP_PROMPT_TOKENS = 16;
   private static final int MEAN_WINDOWS = 8;
 
   /** Of a damage (in nats) constants have to leave at most this part to be what matters. */
@@ -171,7 +177,9 @@ public final class Verifier {
    * VerifyPlan#seconds}; it has no part in any verdict.
    */
   public static double speed(Transformer model) {
-    int tokens = Math.min(model.maxPositions(), 32);
+    int tokens =
+        (int) Math.clamp(CALIBRATION / VerifyPlan.workPerToken(model), 8, CALIBRATION_TOKENS);
+    tokens = Math.min(tokens, model.maxPositions());
     int[] ids = IntStream.range(0, tokens).map(i -> i % model.vocabularySize()).toArray();
     List<int[]> sequence = List.of(ids);
     model.forward(List.of(new int[] {0, 0}), List.of(Variant.INTACT), List.of(), Head.SCORE);
@@ -385,50 +393,105 @@ public final class Verifier {
     chosen.forEach(c -> variants.add(c.joint.variant()));
     int[] prompt = tokenizer.encode(CASE, options.bos());
     int tokens = Math.min(VerifyPlan.CASE_TOKENS, model.maxPositions() - prompt.length);
-    if (tokens > 0) {
-      float[][][] logits =
-          model.forward(List.of(prompt), variants, List.of(), Head.LAST_LOGITS).logits();
-      int[][] text = model.generate(variants, prompt, tokens);
-      for (int i = 0; i < chosen.size(); i++) {
-        chosen.get(i).continuation =
-            Optional.of(
-                new ContinuationCase(
-                    CASE,
-                    Arrays.stream(prompt).boxed().toList(),
-                    top(logits[0][0]),
-                    top(logits[i + 1][0]),
-                    tokenizer.decode(text[0]),
-                    tokenizer.decode(text[i + 1]),
-                    tokens));
+    if (prompt.length == 0 || tokens <= 0) {
+      return;
+    }
+    float[][][] logits =
+        model.forward(List.of(prompt), variants, List.of(), Head.LAST_LOGITS).logits();
+    // As long as the reference sentence, so that all continuations go through together.
+    List<int[]> starts =
+        Stream.concat(windows.heldOut().stream(), windows.scored().stream())
+            .map(Window::ids)
+            .filter(ids -> ids.length >= prompt.length)
+            .map(ids -> Arrays.copyOf(ids, prompt.length))
+            .limit(plan.loopPrompts())
+            .toList();
+    Continuations text = new Continuations(tokens);
+    variants.forEach(v -> text.ask(v, List.of(prompt)));
+    text.ask(Variant.INTACT, starts);
+    chosen.stream()
+        .filter(c -> c.target.source())
+        .forEach(c -> text.ask(c.joint.variant(), starts));
+    text.write();
+    boolean[] intact = text.loops(Variant.INTACT, starts);
+    if (VerdictRule.loopRate(intact, intact, tokens).measurable()) {
+      chosen.forEach(c -> text.ask(c.joint.variant(), starts));
+      text.write();
+    }
+    for (int i = 0; i < chosen.size(); i++) {
+      Case one = chosen.get(i);
+      Variant variant = variants.get(i + 1);
+      one.continuation =
+          Optional.of(
+              new ContinuationCase(
+                  CASE,
+                  Arrays.stream(prompt).boxed().toList(),
+                  top(logits[0][0]),
+                  top(logits[i + 1][0]),
+                  tokenizer.decode(text.of(Variant.INTACT, prompt)),
+                  tokenizer.decode(text.of(variant, prompt)),
+                  tokens));
+      if (!starts.isEmpty() && text.has(variant, starts)) {
+        one.loops = Optional.of(VerdictRule.loopRate(intact, text.loops(variant, starts), tokens));
       }
     }
-    List<int[]> starts = new ArrayList<>();
-    for (List<Window> source : List.of(windows.heldOut(), windows.scored())) {
-      for (Window window : source) {
-        if (starts.size() < plan.loopPrompts() && window.ids().length >= LOOP_PROMPT_TOKENS) {
-          starts.add(Arrays.copyOf(window.ids(), LOOP_PROMPT_TOKENS));
+  }
+
+  /** Greedy continuations of equally long prompts by several versions, as few calls as can be. */
+  private final class Continuations {
+    private record Key(List<ScalarEdit> edits, List<Integer> prompt) {}
+
+    private final int tokens;
+    private final Map<Key, int[]> written = new HashMap<>();
+    private final Map<Key, Variant> asked = new LinkedHashMap<>();
+
+    Continuations(int tokens) {
+      this.tokens = tokens;
+    }
+
+    private static Key key(Variant variant, int[] prompt) {
+      return new Key(variant.edits(), Arrays.stream(prompt).boxed().toList());
+    }
+
+    void ask(Variant variant, List<int[]> prompts) {
+      for (int[] prompt : prompts) {
+        Key key = key(variant, prompt);
+        if (!written.containsKey(key)) {
+          asked.put(key, variant);
         }
       }
     }
-    int length = Math.min(plan.loopTokens(), model.maxPositions() - LOOP_PROMPT_TOKENS);
-    if (starts.isEmpty() || length < LOOP_PROMPT_TOKENS) {
-      return;
-    }
-    List<Variant> each = new ArrayList<>();
-    List<int[]> prompts = new ArrayList<>();
-    for (Variant variant : variants) {
-      for (int[] start : starts) {
-        each.add(variant);
-        prompts.add(start);
+
+    void write() {
+      if (asked.isEmpty()) {
+        return;
       }
+      List<Key> keys = List.copyOf(asked.keySet());
+      List<int[]> prompts =
+          keys.stream()
+              .map(k -> k.prompt().stream().mapToInt(Integer::intValue).toArray())
+              .toList();
+      int[][] text = model.generate(List.copyOf(asked.values()), prompts, tokens);
+      for (int i = 0; i < text.length; i++) {
+        written.put(keys.get(i), text[i]);
+      }
+      asked.clear();
     }
-    int[][] text = model.generate(each, prompts, length);
-    boolean[][] loops = new boolean[variants.size()][starts.size()];
-    for (int i = 0; i < text.length; i++) {
-      loops[i / starts.size()][i % starts.size()] = LoopDetector.loops(text[i]);
+
+    int[] of(Variant variant, int[] prompt) {
+      return written.get(key(variant, prompt));
     }
-    for (int i = 0; i < chosen.size(); i++) {
-      chosen.get(i).loops = Optional.of(VerdictRule.loopRate(loops[0], loops[i + 1], length));
+
+    boolean has(Variant variant, List<int[]> prompts) {
+      return prompts.stream().allMatch(p -> written.containsKey(key(variant, p)));
+    }
+
+    boolean[] loops(Variant variant, List<int[]> prompts) {
+      boolean[] loops = new boolean[prompts.size()];
+      for (int i = 0; i < loops.length; i++) {
+        loops[i] = LoopDetector.loops(of(variant, prompts.get(i)));
+      }
+      return loops;
     }
   }
 
@@ -634,10 +697,18 @@ public final class Verifier {
     Windows others = Windows.of(options.text(), tokenizer, policy, plan.windowTokens());
     Scoreboard own = new Scoreboard(model, others.scored(), options);
     int count = Math.min(others.scored().size(), VerifyPlan.otherWindows(plan.windows()));
-    own.score(cases.stream().map(c -> c.joint).toList(), count);
+    List<Version> joint =
+        otherTargets(cases.stream().map(c -> c.target).toList()).stream()
+            .map(t -> Version.zeroing(t.name(), t.members()))
+            .toList();
+    own.score(joint, count);
     return new Verification.OtherPolicy(
-        !bosAdded,
-        baseline(own, others.scored()),
-        cases.stream().map(c -> own.effect(c.joint)).toList());
+        !bosAdded, baseline(own, others.scored()), joint.stream().map(own::effect).toList());
+  }
+
+  /** What is scored under the other policy: sources; all targets where none is one. */
+  static List<VerifyTarget> otherTargets(List<VerifyTarget> targets) {
+    List<VerifyTarget> sources = targets.stream().filter(VerifyTarget::source).toList();
+    return sources.isEmpty() ? targets : sources;
   }
 }

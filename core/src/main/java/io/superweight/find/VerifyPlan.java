@@ -66,7 +66,6 @@ public record VerifyPlan(
     for (int[] rung : LADDER) {
       int tokens = Math.min(rung[1], model.maxPositions());
       double passes = 1; // intact
-      double joints = 1;
       int variants = 1;
       Set<List<String>> controlled = new HashSet<>();
       for (VerifyTarget target : targets) {
@@ -80,9 +79,13 @@ public record VerifyPlan(
         }
         variants += own;
         passes += own * cost;
-        joints += cost;
       }
       double scored = rung[0] * (double) tokens * passes;
+      double joints =
+          1
+              + Verifier.otherTargets(targets).stream()
+                  .mapToDouble(t -> share(model, t.members()))
+                  .sum();
       double other = options.otherPolicy() ? otherWindows(rung[0]) * tokens * joints : 0;
       long lanes = 1 + targets.stream().filter(VerifyTarget::source).count();
       double text = (double) CASE_TOKENS * (options.loopPrompts() + 1) * lanes;
