@@ -344,6 +344,17 @@ final class FindTable {
             + " read in "
             + Numerals.seconds(found.cost().seconds())
             + String.format(Locale.ROOT, " (%.1f GB/s)", found.cost().gigabytesPerSecond()));
+    found
+        .cost()
+        .memory()
+        .ifPresent(memory ->
+            fact(
+                "memory",
+                "at most "
+                    + Numerals.bytes(memory.anonymous())
+                    + " of its own and "
+                    + Numerals.bytes(memory.fileBacked())
+                    + " of mapped files resident"));
     fact("prompt", "“" + prompt.text() + "”" + more(found.prompts().size() - 1));
     fact(
         "ids",

@@ -58,6 +58,14 @@ public final class FindJson {
                 json.integer("bytesRead", found.cost().bytesRead());
                 json.integer("tokens", found.cost().tokens());
                 json.number("seconds", found.cost().seconds());
+                json.optional(
+                    "memory",
+                    found.cost().memory(),
+                    memory -> {
+                      json.integer("anonymous", memory.anonymous());
+                      json.integer("fileBacked", memory.fileBacked());
+                      json.integer("peakResident", memory.peakResident());
+                    });
               });
           json.optional("verification", report.verification(), proof -> verification(json, proof));
         });

@@ -12,6 +12,7 @@ import io.superweight.find.LayerExtremes;
 import io.superweight.find.LoopRate;
 import io.superweight.find.MeanReplacement;
 import io.superweight.find.MemberVerdict;
+import io.superweight.find.ProcessMemory;
 import io.superweight.find.Prompt;
 import io.superweight.find.Role;
 import io.superweight.find.Round;
@@ -341,7 +342,12 @@ public final class Samples {
             new Round(1, List.of(), 0f, 0)),
         List.of("A note with " + HOSTILE),
         FindResult.NonFinite.NONE,
-        new Cost(3, 300_000_000L, 27, 1.4));
+        new Cost(
+            3,
+            300_000_000L,
+            27,
+            1.4,
+            Optional.of(new ProcessMemory(120_000_000L, 98_000_000L, 215_000_000L))));
   }
 
   private static Candidate candidate(

@@ -70,6 +70,11 @@ public record FindResult(
         whole);
   }
 
+  /** The same with the account of another cost. */
+  FindResult withCost(Cost whole) {
+    return withStability(stability, whole);
+  }
+
   /** The largest super activation. */
   public Optional<SuperActivation> main() {
     return superActivations.stream().findFirst();

@@ -22,13 +22,16 @@ public final class Finder {
   public static FindResult find(Transformer model, Tokenizer tokenizer, FindOptions options) {
     List<Prompt> prompts =
         options.prompts().stream().map(text -> Prompt.of(text, tokenizer, options.bos())).toList();
-    Session session = new Session(model, prompts);
-    FindResult found = Search.of(session, options).run();
-    if (!options.stability() || found.main().isEmpty()) {
-      return found;
+    try (MemoryWatch memory = MemoryWatch.start()) {
+      Session session = new Session(model, prompts);
+      FindResult found = Search.of(session, options).run();
+      if (options.stability() && found.main().isPresent()) {
+        List<Stability> stability =
+            StabilityCheck.of(session, tokenizer, found.main().orElseThrow());
+        found = found.withStability(stability, session.cost());
+      }
+      return found.withCost(found.cost().withMemory(memory.peak()));
     }
-    List<Stability> stability = StabilityCheck.of(session, tokenizer, found.main().orElseThrow());
-    return found.withStability(stability, session.cost());
   }
 
   /**
@@ -37,6 +40,9 @@ public final class Finder {
    * @throws InputException of kind TEXT for a prompt without tokens or longer than the context
    */
   public static FindResult find(Transformer model, List<Prompt> prompts, FindOptions options) {
-    return Search.of(new Session(model, prompts), options).run();
+    try (MemoryWatch memory = MemoryWatch.start()) {
+      FindResult found = Search.of(new Session(model, prompts), options).run();
+      return found.withCost(found.cost().withMemory(memory.peak()));
+    }
   }
 }
