@@ -15,7 +15,7 @@ find_jdk() {
   on_path="$(command -v java || true)"
   [[ -n "$on_path" ]] && on_path="$(dirname "$(dirname "$(readlink -f "$on_path")")")"
   for candidate in "${SUPERWEIGHT_JAVA_HOME:-}" "${JAVA_HOME:-}" "$on_path" \
-      /usr/lib/jvm/*25* /usr/lib/jvm/* /opt/java/* /opt/jdk* "$HOME"/.sdkman/candidates/java/* "$HOME"/.jdks/* \
+      /usr/lib/jvm/*25* /usr/lib/jvm/* /opt/java/* /opt/jdk* "${HOME:-}"/.sdkman/candidates/java/* "${HOME:-}"/.jdks/* \
       /Library/Java/JavaVirtualMachines/*/Contents/Home; do
     if [[ -n "$candidate" && "$(jdk_major "$candidate")" -ge "$MIN_JDK" ]]; then
       echo "$candidate"

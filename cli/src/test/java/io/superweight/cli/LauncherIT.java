@@ -1,0 +1,148 @@
+package io.superweight.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * The packaged command as a user starts it. Runs in Maven's integration-test phase, when the jars
+ * are there.
+ */
+class LauncherIT {
+  private static final long MINUTES = 5;
+
+  @TempDir Path folder;
+  private Path elsewhere;
+
+  private record Run(int exitCode, String out, String err) {}
+
+  @BeforeEach
+  void aFolderWhoseNameIsAwkward() throws IOException {
+    elsewhere = Files.createDirectory(folder.resolve("a folder; with 'quotes'"));
+  }
+
+  private static Path launcher() {
+    Path at = Path.of("").toAbsolutePath();
+    while (!Files.isExecutable(at.resolve("superweight"))) {
+      at = at.getParent();
+    }
+    return at.resolve("superweight");
+  }
+
+  private Run run(List<String> command, Map<String, String> environment)
+      throws IOException, InterruptedException {
+    Path out = folder.resolve("out.txt");
+    Path err = folder.resolve("err.txt");
+    ProcessBuilder builder =
+        new ProcessBuilder(command)
+            .directory(elsewhere.toFile())
+            .redirectOutput(out.toFile())
+            .redirectError(err.toFile());
+    builder.environment().remove("SUPERWEIGHT_JAVA_OPTS");
+    builder.environment().put("SUPERWEIGHT_NO_BUILD", "1"); // Maven is at it right now
+    builder.environment().putAll(environment);
+    Process process = builder.start();
+    if (!process.waitFor(MINUTES, TimeUnit.MINUTES)) {
+      process.destroyForcibly();
+      throw new AssertionError(command + " did not end");
+    }
+    return new Run(
+        process.exitValue(),
+        Files.readString(out, StandardCharsets.UTF_8),
+        Files.readString(err, StandardCharsets.UTF_8));
+  }
+
+  private Run run(String... arguments) throws IOException, InterruptedException {
+    return run(
+        java.util.stream.Stream.concat(
+                java.util.stream.Stream.of(launcher().toString()),
+                java.util.stream.Stream.of(arguments))
+            .toList(),
+        Map.of());
+  }
+
+  @Test
+  void startsThroughALinkFromAnotherFolder() throws Exception {
+    Path link = Files.createSymbolicLink(elsewhere.resolve("sw link"), launcher());
+    Run run = run(List.of(link.toString(), "--version"), Map.of());
+    assertThat(run.err()).isEmpty();
+    assertThat(run.out()).startsWith("superweight ").contains("JDK ");
+    assertThat(run.exitCode()).isZero();
+  }
+
+  @Test
+  void passesByAJavaOnThePathThatIsTooOld() throws Exception {
+    Path old = Files.createDirectories(elsewhere.resolve("jdk-17/bin"));
+    Path java =
+        Files.writeString(old.resolve("java"), "#!/bin/sh\necho 'this is Java 17' >&2\nexit 9\n");
+    assertThat(java.toFile().setExecutable(true)).isTrue();
+    Files.writeString(old.resolveSibling("release"), "JAVA_VERSION=\"17.0.15\"\n");
+    Run run =
+        run(
+            List.of(launcher().toString(), "--version"),
+            Map.of("PATH", old + ":" + System.getenv("PATH")));
+    assertThat(run.err()).isEmpty();
+    assertThat(run.exitCode()).isZero();
+  }
+
+  @Test
+  void findPrintsNothingButTheCoordinates() throws Exception {
+    Run run = run("find", "--quiet", "--no-verify");
+    assertThat(run.err()).as("not even the JVM's warning of the incubating module").isEmpty();
+    assertThat(run.out().lines())
+        .containsExactly(
+            "layers.1.mlp.down[161,288]",
+            "layers.1.mlp.down[161,495]",
+            "layers.1.mlp.down[161,613]");
+    assertThat(run.exitCode()).isZero();
+  }
+
+  @Test
+  void aModelThatIsNotThereIsOneLine() throws Exception {
+    Run run = run("find", "./no model");
+    assertThat(run.out()).isEmpty();
+    assertThat(run.err().lines()).singleElement().asString().contains("no model");
+    assertThat(run.exitCode()).isEqualTo(3);
+  }
+
+  @Test
+  void promptsOutsideOfAsciiArriveWholeInAPlainLocale() throws Exception {
+    Run run =
+        run(
+            List.of(launcher().toString(), "trace", "--prompt", "Größe 数", "--site", "embed"),
+            Map.of("LC_ALL", "C", "LANG", "C"));
+    assertThat(run.err()).isEmpty();
+    assertThat(run.exitCode()).isZero();
+    assertThat(run.out()).contains("数").doesNotContain("\\uFFFD");
+  }
+
+  @Test
+  void aReaderThatGoesAwayEndsItQuietly() throws Exception {
+    Run run =
+        run(
+            List.of(
+                "bash", "-c", "\"$0\" --help | true; exit ${PIPESTATUS[0]}", launcher().toString()),
+            Map.of());
+    assertThat(run.err()).isEmpty();
+    assertThat(run.exitCode()).isIn(0, 141); // 0 where the pipe took it all before it closed
+  }
+
+  @Test
+  void aFullDiskIsOneLine() throws Exception {
+    org.junit.jupiter.api.Assumptions.assumeTrue(
+        Files.exists(Path.of("/dev/full")), "skipped: this system has no /dev/full");
+    Run run =
+        run(List.of("bash", "-c", "\"$0\" doctor >/dev/full", launcher().toString()), Map.of());
+    assertThat(run.err().lines()).singleElement().asString().contains("standard output");
+    assertThat(run.exitCode()).isEqualTo(7);
+  }
+}
