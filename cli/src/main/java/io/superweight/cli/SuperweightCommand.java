@@ -11,7 +11,14 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "superweight",
     versionProvider = Version.class,
-    subcommands = {DoctorCommand.class, HelpCommand.class},
+    subcommands = {
+      FindCommand.class,
+      VerifyCommand.class,
+      CardCommand.class,
+      TraceCommand.class,
+      DoctorCommand.class,
+      HelpCommand.class
+    },
     synopsisSubcommandLabel = "COMMAND",
     sortOptions = false,
     header = {

@@ -47,6 +47,7 @@ final class ForwardPass implements AutoCloseable {
   private final Device.Scope scope;
   private final List<? extends Probe> probes;
   private final RopeTables ropes;
+  private final PassListener listener;
 
   /** The sequences; in a cached pass the newest tokens of each lane. */
   private List<int[]> sequences;
@@ -98,8 +99,9 @@ final class ForwardPass implements AutoCloseable {
       Device device,
       List<int[]> sequences,
       List<Variant> variants,
-      List<? extends Probe> probes) {
-    this(architecture, weights, device, variants, probes, 0);
+      List<? extends Probe> probes,
+      PassListener listener) {
+    this(architecture, weights, device, variants, probes, 0, listener);
     begin(sequences);
   }
 
@@ -109,7 +111,9 @@ final class ForwardPass implements AutoCloseable {
       Device device,
       List<Variant> variants,
       List<? extends Probe> probes,
-      int capacity) {
+      int capacity,
+      PassListener listener) {
+    this.listener = listener;
     this.architecture = architecture;
     this.weights = weights;
     this.device = device;
@@ -175,7 +179,8 @@ final class ForwardPass implements AutoCloseable {
       List<Variant> variants,
       int capacity) {
     ForwardPass pass =
-        new ForwardPass(architecture, weights, device, variants, List.of(), capacity);
+        new ForwardPass(
+            architecture, weights, device, variants, List.of(), capacity, PassListener.NONE);
     int width = architecture.attention().keyValueHeads() * architecture.attention().headDim();
     pass.cachedKeys = new Buffer[architecture.layers()];
     pass.cachedValues = new Buffer[architecture.layers()];
@@ -277,11 +282,13 @@ final class ForwardPass implements AutoCloseable {
     announceSlot(Site.of(Site.Kind.EMBED), 0);
     int active = 1;
     int layers = architecture.layers();
+    listener.layerDone(0, layers);
     for (int i = 0; i < layers; i++) {
       active = join(active, i);
       for (Chunk chunk : chunks(trunkNeeded(active) ? 0 : 1, active)) {
         layer(i, chunk);
       }
+      listener.layerDone(i + 1, layers);
     }
     join(active, layers);
     return head == Head.SKIP

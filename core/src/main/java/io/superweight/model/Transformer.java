@@ -22,6 +22,7 @@ public final class Transformer implements AutoCloseable {
   private final Device device;
   private final Device.Scope scope;
   private final Weights weights;
+  private PassListener listener = PassListener.NONE;
 
   private Transformer(Checkpoint checkpoint, Architecture architecture, Device device) {
     this.checkpoint = checkpoint;
@@ -52,6 +53,11 @@ public final class Transformer implements AutoCloseable {
    */
   static Transformer load(Checkpoint checkpoint, Architecture architecture, Device device) {
     return new Transformer(checkpoint, architecture, device);
+  }
+
+  /** Whom later passes tell how far they are; {@link PassListener#NONE} for nobody. */
+  public void listener(PassListener whom) {
+    listener = whom;
   }
 
   public Architecture architecture() {
@@ -182,7 +188,7 @@ public final class Transformer implements AutoCloseable {
       List<int[]> sequences, List<Variant> variants, List<? extends Probe> probes, Head head) {
     check(sequences, variants);
     try (ForwardPass pass =
-        new ForwardPass(architecture, weights, device, sequences, variants, probes)) {
+        new ForwardPass(architecture, weights, device, sequences, variants, probes, listener)) {
       return pass.run(head);
     }
   }

@@ -1,5 +1,10 @@
 package io.superweight.models;
 
+import io.superweight.checkpoint.Checkpoint;
+import io.superweight.checkpoint.Checkpoints;
+import io.superweight.tokenizer.Tokenizer;
+import io.superweight.tokenizer.TokenizerFiles;
+import io.superweight.tokenizer.Tokenizers;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -8,6 +13,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.net.URL;
 import java.net.URLConnection;
+import java.util.List;
 
 /**
  * The model that comes with Superweight: 12.5 million parameters, Llama architecture, trained on
@@ -18,6 +24,23 @@ public final class Books12m {
   public static final String NAME = "books-12m (embedded)";
 
   private Books12m() {}
+
+  /** The checkpoint, its weights copied once to memory outside the heap (25 MB). */
+  public static Checkpoint checkpoint() {
+    // Freed when nobody refers to it any longer: the checkpoint and its tensors do.
+    MemorySegment weights = read("model.safetensors", Arena.ofAuto());
+    return Checkpoints.inMemory(
+        NAME, files().read("config.json").orElseThrow(), List.of(weights.asReadOnly()));
+  }
+
+  /** Its tokenizer: byte-level BPE of 8,192 tokens that puts BOS first. */
+  public static Tokenizer tokenizer() {
+    return Tokenizers.open(files());
+  }
+
+  private static TokenizerFiles files() {
+    return TokenizerFiles.in(Books12m.class.getClassLoader(), "io/superweight/models/books-12m/");
+  }
 
   /** Bytes of {@code model.safetensors}. */
   public static long weightBytes() {

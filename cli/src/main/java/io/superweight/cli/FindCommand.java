@@ -1,0 +1,223 @@
+package io.superweight.cli;
+
+import io.superweight.InputException;
+import io.superweight.find.FindOptions;
+import io.superweight.find.FindResult;
+import io.superweight.find.Finder;
+import io.superweight.find.Rule;
+import io.superweight.find.Verification;
+import io.superweight.find.VerificationText;
+import io.superweight.find.Verifier;
+import io.superweight.find.VerifyOptions;
+import io.superweight.find.VerifyPlan;
+import io.superweight.find.VerifyTarget;
+import io.superweight.model.Coordinate;
+import io.superweight.report.FindJson;
+import io.superweight.report.FindReport;
+import io.superweight.report.Numerals;
+import java.nio.file.Path;
+import java.util.List;
+import java.util.Optional;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.ParentCommand;
+
+/** {@code superweight find}. */
+@Command(
+    name = "find",
+    sortOptions = false,
+    header = "Find the super weights of a model, prove what they do, and show it.",
+    description = {
+      "",
+      "Runs the model on a prompt, looks for activations that stand far above the rest and stay in the residual "
+          + "stream, takes the down projection that writes them apart into single weights, zeroes those and looks "
+          + "again. Then zeroes them for good and measures what becomes of the text, next to controls.",
+      "",
+      "“None found” is a result: many models have no super weight."
+    },
+    parameterListHeading = "%n",
+    optionListHeading = "%nOptions:%n",
+    footer = {
+      "",
+      "Exit codes: 0 done, also where nothing was found; 1 a bug; 2 the command line; 3 no such model or file; "
+          + "4 a broken file; 5 an architecture, type or tokenizer that is not known; 6 a prompt or text that cannot "
+          + "be used; 7 an output file that cannot be written; 8 out of memory; 130 interrupted."
+    })
+final class FindCommand implements Runnable {
+  /** A verification that nobody asked for may take so long. */
+  private static final double UNASKED_SECONDS = 60;
+
+  /** How far its effort is taken back before it is left out. */
+  private static final double[] LESS_EFFORT = {0.5, 0.25};
+
+  @ParentCommand private SuperweightCommand parent;
+
+  @Parameters(
+      index = "0",
+      arity = "0..1",
+      paramLabel = "MODEL",
+      description =
+          "A folder in Hugging Face's layout, a GGUF file, or org/name[@revision] in the Hugging Face "
+              + "cache. Without it: the small model that comes with Superweight.")
+  private String model;
+
+  @Mixin private ModelOptions options;
+
+  @Option(
+      names = "--verify",
+      negatable = true,
+      description = "Zero what was found and measure. Default: where it takes under a minute")
+  private Boolean verify;
+
+  @Option(
+      names = "--importance",
+      paramLabel = "RATIO",
+      description = "Perplexity ratio from which on a weight is super. Default: 2")
+  private double importance = 2;
+
+  @Option(
+      names = "--text",
+      paramLabel = "FILE",
+      description =
+          "Text to measure on, documents separated by blank lines. Default: built-in public-domain prose")
+  private Path text;
+
+  @Option(names = "--seed", paramLabel = "N", description = "Seed of controls and intervals")
+  private Long seed;
+
+  @Option(
+      names = "--rule",
+      paramLabel = "RULE",
+      description = "superweight, or a published baseline: paper, arctos-v5. Default: superweight")
+  private String rule = Rule.SUPERWEIGHT.text();
+
+  @Option(
+      names = "--rounds",
+      paramLabel = "N",
+      description = "Rounds of zero-and-repeat at most. Default: 8")
+  private int rounds = FindOptions.DEFAULT.maxRounds();
+
+  @Option(
+      names = "--stability",
+      negatable = true,
+      description = "Look at other prompts and BOS policies too. Default: yes",
+      defaultValue = "true",
+      fallbackValue = "true")
+  private boolean stability = true;
+
+  @Option(
+      names = "--json",
+      paramLabel = "FILE",
+      description = "Write everything as JSON (docs/json.md); - is standard output")
+  private Path json;
+
+  @Option(
+      names = {"-q", "--quiet"},
+      description =
+          "Print the coordinates of the super weights only, one a line (with --no-verify: of the "
+              + "candidates that are sources)")
+  private boolean quiet;
+
+  @Override
+  public void run() {
+    Terminal terminal = options.terminal(parent);
+    FindOptions findOptions =
+        new FindOptions(
+            chosenRule(),
+            options.prompts(),
+            options.bos(),
+            positive("--rounds", rounds),
+            stability && !quiet,
+            FindOptions.DEFAULT.maxRejected());
+    VerifyOptions verifyOptions = verifyOptions();
+    boolean jsonToOut = json != null && json.toString().equals("-");
+    Optional<OutputFile> jsonFile =
+        json == null || jsonToOut ? Optional.empty() : Optional.of(OutputFile.at(json, "--json"));
+
+    FindReport result;
+    try (Progress progress = options.progress(terminal, quiet);
+        OpenModel open = OpenModel.open(model, options, progress)) {
+      progress.stage("searching");
+      FindResult found = Finder.find(open.transformer(), open.tokenizer(), findOptions);
+      Optional<Verification> proof = prove(open, found, verifyOptions, progress);
+      result = new FindReport(Version.number(), open.facts(), findOptions, found, proof);
+    }
+    jsonFile.ifPresent(file -> file.write(out -> FindJson.write(result, out)));
+    if (quiet) {
+      coordinates(result).forEach(terminal.out()::println);
+    } else if (jsonToOut) {
+      FindJson.write(result, terminal.out());
+    } else {
+      FindTable.print(result, terminal);
+    }
+  }
+
+  private Optional<Verification> prove(
+      OpenModel open, FindResult found, VerifyOptions how, Progress progress) {
+    List<VerifyTarget> targets = Verifier.targets(found);
+    if (Boolean.FALSE.equals(verify) || targets.isEmpty()) {
+      return Optional.empty();
+    }
+    if (verify == null) {
+      // Less text gives wider intervals, never another rule: better a quick proof than none.
+      double speed = Verifier.speed(open.transformer());
+      VerifyOptions quicker = how;
+      double seconds = VerifyPlan.of(open.transformer(), targets, quicker).seconds(speed);
+      for (double effort : LESS_EFFORT) {
+        if (seconds > UNASKED_SECONDS) {
+          quicker = how.withEffort(effort);
+          seconds = VerifyPlan.of(open.transformer(), targets, quicker).seconds(speed);
+        }
+      }
+      if (seconds > UNASKED_SECONDS) {
+        progress.line(
+            "not verified, it would take about "
+                + Numerals.seconds(seconds)
+                + ": pass --verify to have it done");
+        return Optional.empty();
+      }
+      how = quicker;
+    }
+    progress.stage("verifying");
+    return Optional.of(Verifier.verify(open.transformer(), open.tokenizer(), targets, how));
+  }
+
+  private static List<Coordinate> coordinates(FindReport report) {
+    return report
+        .verification()
+        .map(Verification::superWeights)
+        .orElseGet(() -> report.found().sources());
+  }
+
+  private VerifyOptions verifyOptions() {
+    if (!(importance > 1) || Double.isInfinite(importance)) {
+      throw new InputException(
+          InputException.Kind.USAGE, "--importance must be a ratio above 1, such as 2");
+    }
+    VerifyOptions how = VerifyOptions.defaults().withBos(options.bos()).withImportance(importance);
+    if (seed != null) {
+      how = how.withSeed(seed);
+    }
+    return text == null ? how : how.withText(VerificationText.of(text));
+  }
+
+  private Rule chosenRule() {
+    for (Rule known : Rule.values()) {
+      if (known.text().equalsIgnoreCase(rule)) {
+        return known;
+      }
+    }
+    throw new InputException(
+        InputException.Kind.USAGE,
+        "--rule " + rule + " is not known; known are superweight, paper, arctos-v5");
+  }
+
+  static int positive(String option, int value) {
+    if (value < 1) {
+      throw new InputException(InputException.Kind.USAGE, option + " must be at least 1");
+    }
+    return value;
+  }
+}

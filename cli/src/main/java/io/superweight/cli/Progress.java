@@ -1,0 +1,96 @@
+package io.superweight.cli;
+
+import io.superweight.model.PassListener;
+import java.io.PrintStream;
+
+/**
+ * Says on standard error how far a command is: a line that rewrites itself on a terminal, plain
+ * lines elsewhere.
+ */
+final class Progress implements PassListener, AutoCloseable {
+  /** How progress is shown. */
+  enum Kind {
+    AUTO,
+    BAR,
+    PLAIN,
+    NONE
+  }
+
+  private static final int BAR_WIDTH = 24;
+  private static final long BAR_EVERY_NANOS = 100_000_000L;
+  private static final long PLAIN_EVERY_NANOS = 5_000_000_000L;
+
+  private final PrintStream err;
+  private final Kind kind;
+  private final int columns;
+  private String stage = "";
+  private int pass;
+  private long lastShown;
+  private boolean barOpen;
+
+  private Progress(PrintStream err, Kind kind, int columns) {
+    this.err = err;
+    this.kind = kind;
+    this.columns = columns;
+  }
+
+  static Progress on(Terminal terminal, Kind wanted) {
+    Kind kind = wanted == Kind.AUTO ? (terminal.errIsTerminal() ? Kind.BAR : Kind.PLAIN) : wanted;
+    return new Progress(terminal.err(), kind, terminal.columns());
+  }
+
+  /** A new stage of the work: "searching". */
+  void stage(String name) {
+    stage = name;
+    pass = 0;
+    lastShown = System.nanoTime();
+    if (kind == Kind.BAR) {
+      draw(stage + " …");
+    }
+  }
+
+  /** One line that stays. */
+  void line(String text) {
+    if (kind != Kind.NONE) {
+      clear();
+      err.println("superweight: " + text);
+    }
+  }
+
+  @Override
+  public void layerDone(int layer, int layers) {
+    if (layer == 0) {
+      pass++;
+      return;
+    }
+    long now = System.nanoTime();
+    String where = stage + ", pass " + pass + ", layer " + layer + " of " + layers;
+    if (kind == Kind.BAR && now - lastShown >= BAR_EVERY_NANOS) {
+      lastShown = now;
+      int filled = BAR_WIDTH * layer / layers;
+      draw("█".repeat(filled) + "░".repeat(BAR_WIDTH - filled) + " " + where);
+    } else if (kind == Kind.PLAIN && now - lastShown >= PLAIN_EVERY_NANOS) {
+      lastShown = now;
+      err.println("superweight: " + where);
+    }
+  }
+
+  private void draw(String text) {
+    barOpen = true;
+    err.print("\r" + Columns.cut(text, Math.max(20, columns - 1)) + "\u001B[K");
+    err.flush();
+  }
+
+  private void clear() {
+    if (barOpen) {
+      err.print("\r\u001B[K");
+      err.flush();
+      barOpen = false;
+    }
+  }
+
+  @Override
+  public void close() {
+    clear();
+  }
+}

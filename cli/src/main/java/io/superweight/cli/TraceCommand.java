@@ -1,0 +1,108 @@
+package io.superweight.cli;
+
+import io.superweight.InputException;
+import io.superweight.model.Trace;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.ParentCommand;
+
+/** {@code superweight trace}. */
+@Command(
+    name = "trace",
+    sortOptions = false,
+    header =
+        "Record activations of a local model: whole, as safetensors, or the largest, as JSON Lines.",
+    description = {
+      "",
+      "Sites are embed, layers.N.resid.pre, layers.N.attn.out, layers.N.mlp.down.in, layers.N.mlp.down.out, "
+          + "layers.N.mlp.out, layers.N.resid.post, final_norm, logits; with experts also "
+          + "layers.N.mlp.experts.E.down.in and .out."
+    },
+    parameterListHeading = "%n",
+    optionListHeading = "%nOptions:%n")
+final class TraceCommand implements Runnable {
+  @ParentCommand private SuperweightCommand parent;
+
+  @Parameters(
+      index = "0",
+      arity = "0..1",
+      paramLabel = "MODEL",
+      description = "As of find. Without it: the small model that comes with Superweight.")
+  private String model;
+
+  @Option(
+      names = "--site",
+      paramLabel = "GLOB",
+      description =
+          "Sites to record, repeatable: layers.*.mlp.down.out, logits. Default: layers.*.resid.post")
+  private List<String> sites = new ArrayList<>();
+
+  @Option(
+      names = "--ids",
+      paramLabel = "1,2,3",
+      split = ",",
+      description = "Token ids in place of --prompt, taken as they are")
+  private List<Integer> ids = new ArrayList<>();
+
+  @Option(
+      names = "--out",
+      paramLabel = "FILE",
+      description = "Write the sites whole: float32 safetensors, one tensor a site")
+  private Path out;
+
+  @Option(
+      names = "--top",
+      paramLabel = "K",
+      description =
+          "Without --out: how many of the largest values of each site to print. Default: 5")
+  private int top = 5;
+
+  @Mixin private ModelOptions options;
+
+  @Override
+  public void run() {
+    Terminal terminal = options.terminal(parent);
+    FindCommand.positive("--top", top);
+    if (!ids.isEmpty() && options.hasPrompts()) {
+      throw new InputException(
+          InputException.Kind.USAGE, "--ids and --prompt exclude each other: give one of them");
+    }
+    options.prompts();
+    if (out != null) {
+      OutputFile.at(out, "--out");
+    }
+    try (Progress progress = options.progress(terminal, false);
+        OpenModel open = OpenModel.open(model, options, progress)) {
+      progress.stage("tracing");
+      List<int[]> sequences =
+          ids.isEmpty()
+              ? options.encoded(open.tokenizer()).stream().map(p -> p.idArray()).toList()
+              : List.of(ids.stream().mapToInt(Integer::intValue).toArray());
+      Trace trace =
+          Trace.record(
+              open.transformer(),
+              sequences,
+              sites.isEmpty() ? List.of("layers.*.resid.post") : sites);
+      if (out == null) {
+        trace.writeJsonLines(terminal.out(), top);
+      } else {
+        Map<String, String> metadata = new LinkedHashMap<>();
+        metadata.put("schema", "superweight.trace/1");
+        metadata.put("model", open.checkpoint().source());
+        metadata.put("digest", open.checkpoint().digest());
+        metadata.put("device", open.device().description());
+        metadata.put(
+            "bos",
+            ids.isEmpty() ? options.bos().name().toLowerCase(java.util.Locale.ROOT) : "ids given");
+        trace.writeSafetensors(out, metadata);
+      }
+    }
+  }
+}

@@ -1,0 +1,156 @@
+package io.superweight.cli;
+
+import io.superweight.InputException;
+import io.superweight.find.Effect;
+import io.superweight.find.MemberVerdict;
+import io.superweight.find.SetVerdict;
+import io.superweight.find.Verification;
+import io.superweight.find.VerificationText;
+import io.superweight.find.Verifier;
+import io.superweight.find.VerifyOptions;
+import io.superweight.find.VerifyTarget;
+import io.superweight.model.Coordinate;
+import io.superweight.report.ModelFacts;
+import io.superweight.report.Numerals;
+import java.io.PrintStream;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.ParentCommand;
+
+/** {@code superweight verify}. */
+@Command(
+    name = "verify",
+    sortOptions = false,
+    header = "Prove what given weights do: zero them, together and each alone, next to controls.",
+    description = {
+      "",
+      "Takes coordinates as find --quiet prints them: layers.11.mlp.down[507,1229]. All of them are one set."
+    },
+    parameterListHeading = "%n",
+    optionListHeading = "%nOptions:%n")
+final class VerifyCommand implements Runnable {
+  @ParentCommand private SuperweightCommand parent;
+
+  @Parameters(
+      arity = "1..*",
+      paramLabel = "[MODEL] COORDINATE",
+      description =
+          "The model, as of find (without it: the small model that comes with Superweight), then weights.")
+  private List<String> arguments = new ArrayList<>();
+
+  @Mixin private ModelOptions options;
+
+  @Option(
+      names = "--importance",
+      paramLabel = "RATIO",
+      description = "Perplexity ratio from which on a weight is super. Default: 2")
+  private double importance = 2;
+
+  @Option(
+      names = "--text",
+      paramLabel = "FILE",
+      description =
+          "Text to measure on, documents separated by blank lines. Default: built-in public-domain prose")
+  private Path text;
+
+  @Option(names = "--seed", paramLabel = "N", description = "Seed of controls and intervals")
+  private Long seed;
+
+  @Override
+  public void run() {
+    Terminal terminal = options.terminal(parent);
+    boolean embedded = arguments.getFirst().contains("[");
+    List<Coordinate> weights =
+        arguments.stream().skip(embedded ? 0 : 1).map(Coordinate::parse).distinct().toList();
+    if (weights.isEmpty()) {
+      throw new InputException(
+          InputException.Kind.USAGE,
+          "no coordinate given: write one like layers.11.mlp.down[507,1229]");
+    }
+    VerifyOptions how = VerifyOptions.defaults().withBos(options.bos()).withImportance(importance);
+    how = seed == null ? how : how.withSeed(seed);
+    how = text == null ? how : how.withText(VerificationText.of(text));
+    Verification proof;
+    ModelFacts facts;
+    try (Progress progress = options.progress(terminal, false);
+        OpenModel open =
+            OpenModel.open(embedded ? null : arguments.getFirst(), options, progress)) {
+      progress.stage("verifying");
+      proof =
+          Verifier.verify(
+              open.transformer(),
+              open.tokenizer(),
+              List.of(new VerifyTarget("the weights given", weights, true)),
+              how);
+      facts = open.facts();
+    }
+    print(proof, facts, terminal);
+  }
+
+  private static void print(Verification proof, ModelFacts facts, Terminal terminal) {
+    PrintStream out = terminal.out();
+    Look look = new Look(terminal.color());
+    int width = Math.clamp(terminal.columns(), 40, 132);
+    out.println(look.strong(Columns.cut(Shown.text(facts.name()), width)));
+    out.println(look.faint(Columns.cut(Shown.text(facts.summary()), width)));
+    out.println();
+    proof.refusal().ifPresent(why -> wrapped("Not judged: " + why, width, out));
+    for (SetVerdict set : proof.sets()) {
+      wrapped(look.strong(set.verdict().words()) + ": " + set.sentence(), width, out);
+      out.println();
+      Table table =
+          new Table()
+              .left("zeroed", Table.ALWAYS)
+              .right("perplexity", Table.ALWAYS)
+              .left("95 % interval", 4)
+              .right("KL, nats", 5)
+              .left("verdict", 6);
+      row(table, "all together", set.joint(), set.verdict().words());
+      for (MemberVerdict member : set.memberVerdicts()) {
+        row(table, member.weight().toString(), member.alone(), member.verdict().words());
+      }
+      table.render(width, look).forEach(out::println);
+    }
+    Verification.Protocol p = proof.protocol();
+    out.println();
+    wrapped(
+        look.faint(
+            Numerals.count(p.scoredTokens())
+                + " tokens of "
+                + p.text()
+                + (p.bosAdded() ? ", BOS first" : ", no BOS")
+                + ", windows of "
+                + p.windowTokens()
+                + "; intact perplexity "
+                + Numerals.value(proof.intact().perplexity())
+                + "; seed "
+                + p.seed()
+                + "; weights "
+                + facts.dtype()
+                + ", computed in float32; digest "
+                + facts.digest().substring(0, 16)
+                + "; "
+                + facts.device()),
+        width,
+        out);
+  }
+
+  private static void row(Table table, String name, Effect effect, String verdict) {
+    table
+        .row()
+        .cell(name)
+        .cell(Numerals.ratio(effect.perplexityRatio().estimate()))
+        .cell(Numerals.range(effect.perplexityRatio()))
+        .cell(Numerals.value(effect.divergence().estimate()))
+        .cell(verdict);
+  }
+
+  private static void wrapped(String text, int width, PrintStream out) {
+    Columns.wrap(text, Math.min(width, 110)).forEach(out::println);
+  }
+}
