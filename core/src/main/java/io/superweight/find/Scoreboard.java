@@ -16,12 +16,13 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Collectors;
 
 /**
  * How well each version of the model predicts each window, gathered pass by pass: all versions of a
  * pass go over the weights together, beside the intact model.
  */
-final class Scoreboard {
+final class Scoreboard implements Judge.Effects {
   /**
    * Stands for a probability that is not a number: the model predicts nothing. Nats; exp of it is
    * still finite.
@@ -42,6 +43,12 @@ final class Scoreboard {
   record Version(String name, List<Coordinate> zeroed, Optional<ConstantReplacement> constants) {
     static Version zeroing(String name, Collection<Coordinate> weights) {
       return new Version(name, weights.stream().sorted().toList(), Optional.empty());
+    }
+
+    /** A subset, named after its weights. */
+    static Version zeroing(Collection<Coordinate> weights) {
+      return zeroing(
+          weights.stream().map(Coordinate::toString).collect(Collectors.joining(" ")), weights);
     }
 
     Object key() {
@@ -78,13 +85,13 @@ final class Scoreboard {
     return intact.size();
   }
 
-  /** Windows that a version was scored on. */
-  int windowsOf(Version version) {
-    return scores.get(version.key()).byWindow().size();
-  }
-
-  boolean has(Version version) {
-    return scores.containsKey(version.key());
+  @Override
+  public void also(Collection<Version> versions, Version asFarAs) {
+    List<Version> missing =
+        versions.stream().filter(version -> !scores.containsKey(version.key())).toList();
+    if (!missing.isEmpty()) {
+      score(missing, scores.get(asFarAs.key()).byWindow().size());
+    }
   }
 
   /**
@@ -148,8 +155,8 @@ final class Scoreboard {
     return Math.exp(nats / tokens);
   }
 
-  /** Effect of a version that was scored; no greedy text. */
-  Effect effect(Version version) {
+  @Override
+  public Effect effect(Version version) {
     List<double[]> own = scores.get(version.key()).byWindow();
     Units units = new Units(own.size());
     PairedBootstrap bootstrap = bootstrap(units.count);
@@ -162,8 +169,8 @@ final class Scoreboard {
         false);
   }
 
-  /** Perplexity of one version over that of another, on the windows that both were scored on. */
-  Interval change(Version version, Version base) {
+  @Override
+  public Interval change(Version version, Version base) {
     List<double[]> own = scores.get(version.key()).byWindow();
     List<double[]> other = scores.get(base.key()).byWindow();
     Units units = new Units(Math.min(own.size(), other.size()));

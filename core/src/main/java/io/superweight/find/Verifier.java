@@ -1,15 +1,12 @@
 package io.superweight.find;
 
-import io.superweight.find.MeanReplacement.Constant;
 import io.superweight.find.Scoreboard.Version;
-import io.superweight.find.VerdictRule.ControlRange;
 import io.superweight.find.Windows.Window;
 import io.superweight.model.Coordinate;
 import io.superweight.model.Head;
 import io.superweight.model.ScalarEdit;
 import io.superweight.model.Transformer;
 import io.superweight.model.Variant;
-import io.superweight.statistics.Interval;
 import io.superweight.statistics.UnigramModel;
 import io.superweight.tokenizer.BosPolicy;
 import io.superweight.tokenizer.Tokenizer;
@@ -56,64 +53,22 @@ public final class Verifier {
   private static final int TOP = 5;
   private static final int MEAN_WINDOWS = 8;
 
-  /** Of a damage (in nats) constants have to leave at most this part to be what matters. */
-  private static final double BIAS_PART = 0.1;
-
   private final Transformer model;
   private final Tokenizer tokenizer;
   private final VerifyOptions options;
-  private final VerdictRule rule;
+  private final Judge judge;
   private final VerifyPlan plan;
   private final Controls controls;
   private final boolean bosAdded;
   private final Windows windows;
   private final Scoreboard board;
-  private final List<Case> cases = new ArrayList<>();
-
-  /** A target with all the versions that it is judged by. */
-  private static final class Case {
-    final VerifyTarget target;
-    final Version joint;
-    final List<Version> alone = new ArrayList<>();
-    final List<Version> leftOut = new ArrayList<>();
-    final List<Version> swaps = new ArrayList<>();
-    final List<Version> random = new ArrayList<>();
-    final List<Version> others = new ArrayList<>();
-    Optional<Version> largest = Optional.empty();
-    Optional<Version> mean = Optional.empty();
-    List<Constant> constants = List.of();
-    Optional<LoopRate> loops = Optional.empty();
-    Optional<ContinuationCase> continuation = Optional.empty();
-
-    Case(VerifyTarget target) {
-      this.target = target;
-      this.joint = Version.zeroing(target.name(), target.members());
-    }
-
-    boolean collapses() {
-      return loops.map(VerdictRule::collapses).orElse(false);
-    }
-
-    /** All that a verdict needs; the first are the set's own. */
-    List<Version> versions() {
-      List<Version> all = new ArrayList<>(List.of(joint));
-      all.addAll(alone);
-      all.addAll(leftOut);
-      all.addAll(others);
-      all.addAll(swaps);
-      all.addAll(random);
-      largest.ifPresent(all::add);
-      mean.ifPresent(all::add);
-      return all;
-    }
-  }
+  private final List<Trial> cases = new ArrayList<>();
 
   private Verifier(
       Transformer model, Tokenizer tokenizer, List<VerifyTarget> targets, VerifyOptions options) {
     this.model = model;
     this.tokenizer = tokenizer;
     this.options = options;
-    this.rule = new VerdictRule(options.importance());
     this.plan = VerifyPlan.of(model, targets, options);
     Set<Coordinate> excluded = new HashSet<>();
     targets.forEach(target -> excluded.addAll(target.members()));
@@ -122,7 +77,8 @@ public final class Verifier {
     this.bosAdded = addsBos(options.bos());
     this.windows = Windows.of(options.text(), tokenizer, options.bos(), plan.windowTokens());
     this.board = new Scoreboard(model, windows.scored(), options);
-    targets.forEach(target -> cases.add(new Case(target)));
+    this.judge = new Judge(new VerdictRule(options.importance()), board);
+    targets.forEach(target -> cases.add(new Trial(target)));
   }
 
   /**
@@ -219,7 +175,7 @@ public final class Verifier {
       write();
       double work = plan.multiplyAdds();
       while (count < cap) {
-        List<Case> open = cases.stream().filter(this::open).toList();
+        List<Trial> open = cases.stream().filter(judge::open).toList();
         if (open.isEmpty()) {
           break;
         }
@@ -238,12 +194,12 @@ public final class Verifier {
         doublings++;
         board.score(more, count);
       }
-      for (Case one : cases) {
-        verdicts.add(verdict(one));
+      for (Trial one : cases) {
+        verdicts.add(judge.verdict(one));
       }
     } else {
-      for (Case one : cases) {
-        verdicts.add(refused(one, refusal.get()));
+      for (Trial one : cases) {
+        verdicts.add(judge.refused(one, refusal.get()));
       }
     }
     Optional<Verification.OtherPolicy> other =
@@ -285,7 +241,7 @@ public final class Verifier {
   /** Chooses all versions; means are estimated on held-out text. */
   private void prepare() {
     Map<Coordinate, Float> sources = new LinkedHashMap<>();
-    for (Case one : cases) {
+    for (Trial one : cases) {
       if (one.target.source()) {
         one.target.members().stream()
             .filter(ConstantReplacement::possible)
@@ -299,7 +255,7 @@ public final class Verifier {
       model.forward(ids, List.of(Variant.INTACT), List.of(probe), Head.SKIP);
       probe.contributions().forEach(c -> contributions.put(c.weight(), c));
     }
-    for (Case one : cases) {
+    for (Trial one : cases) {
       List<Coordinate> members = one.target.members();
       List<String> parts = Controls.parts(members);
       for (int draw = 0; draw < VerifyPlan.draws(one.target, plan.controlDraws()); draw++) {
@@ -323,35 +279,13 @@ public final class Verifier {
         }
       }
       if (members.size() > 1) {
-        for (Coordinate member : members) {
-          one.alone.add(Version.zeroing(member + " alone", List.of(member)));
-          one.leftOut.add(Version.zeroing("all but " + member, without(members, member)));
-        }
         for (int draw = 0; draw < SWAPS; draw++) {
           List<Coordinate> more = new ArrayList<>(members);
           more.addAll(controls.random(List.of(members.getLast().part()), 1000 + draw));
           one.swaps.add(Version.zeroing("one random weight more, draw " + (draw + 1), more));
         }
-        if (members.size() == 4) { // all subsets, so that no second pass is needed
-          for (int i = 0; i < 4; i++) {
-            for (int j = i + 1; j < 4; j++) {
-              one.others.add(subset(List.of(members.get(i), members.get(j))));
-            }
-          }
-        }
-      } else {
-        one.alone.add(one.joint);
       }
     }
-  }
-
-  private static List<Coordinate> without(List<Coordinate> members, Coordinate member) {
-    return members.stream().filter(m -> !m.equals(member)).toList();
-  }
-
-  private static Version subset(List<Coordinate> weights) {
-    return Version.zeroing(
-        weights.stream().map(Coordinate::toString).collect(Collectors.joining(" ")), weights);
   }
 
   private Verification.Baseline baseline(Scoreboard scoreboard, List<Window> scored) {
@@ -384,11 +318,11 @@ public final class Verifier {
 
   /** Greedy text of what might be a super weight. */
   private void write() {
-    List<Case> chosen =
+    List<Trial> chosen =
         cases.stream()
             .filter(c ->
                 c.target.source()
-                    || switch (decide(c)) {
+                    || switch (judge.decide(c)) {
                       case SUPER_WEIGHT, MINOR, UNDECIDED -> true;
                       default -> false;
                     })
@@ -426,7 +360,7 @@ public final class Verifier {
       text.write();
     }
     for (int i = 0; i < chosen.size(); i++) {
-      Case one = chosen.get(i);
+      Trial one = chosen.get(i);
       Variant variant = variants.get(i + 1);
       one.continuation =
           Optional.of(
@@ -519,183 +453,6 @@ public final class Verifier {
         .map(i ->
             new ContinuationCase.NextToken(i, tokenizer.decode(i), Math.exp(logits[i] - scale)))
         .toList();
-  }
-
-  private ControlRange range(Case one) {
-    double low = 1;
-    double high = 1;
-    for (Version version : one.random) {
-      Interval ratio = board.effect(version).perplexityRatio();
-      low = Math.min(low, ratio.low());
-      high = Math.max(high, ratio.high());
-    }
-    return new ControlRange(low, high);
-  }
-
-  private Verdict decide(Case one) {
-    return rule.decide(board.effect(one.joint).perplexityRatio(), one.collapses(), range(one));
-  }
-
-  /** The largest change that one random weight more makes. */
-  private double swapChange(Case one) {
-    return one.swaps.stream().mapToDouble(s -> board.change(s, one.joint).high()).max().orElse(1);
-  }
-
-  /** Whether more text could change what is said of a target. */
-  private boolean open(Case one) {
-    Verdict verdict = decide(one);
-    if (verdict == Verdict.UNDECIDED) {
-      return true;
-    }
-    if (verdict != Verdict.SUPER_WEIGHT && verdict != Verdict.MINOR) {
-      return false;
-    }
-    double swap = swapChange(one);
-    return one.leftOut.stream()
-        .anyMatch(left -> rule.neededIsOpen(board.change(one.joint, left), swap));
-  }
-
-  private SetVerdict verdict(Case one) {
-    List<Coordinate> members = one.target.members();
-    Verdict verdict = decide(one);
-    ControlRange range = range(one);
-    Effect joint = joint(one);
-    boolean effective = verdict == Verdict.SUPER_WEIGHT || verdict == Verdict.MINOR;
-    double swap = swapChange(one);
-
-    List<Coordinate> needed = new ArrayList<>();
-    List<Interval> changes = new ArrayList<>();
-    for (int i = 0; i < members.size(); i++) {
-      Interval change =
-          members.size() == 1
-              ? joint.perplexityRatio()
-              : board.change(one.joint, one.leftOut.get(i));
-      changes.add(change);
-      if (effective && (members.size() == 1 || rule.needed(change, swap))) {
-        needed.add(members.get(i));
-      }
-    }
-    SubsetSearch.Result smallest = new SubsetSearch.Result(List.of(), List.of(), true);
-    if (effective) {
-      boolean byPerplexity =
-          rule.decide(joint.perplexityRatio(), false, range) != Verdict.PROMINENT_BUT_HARMLESS;
-      smallest =
-          needed.size() == members.size() || !byPerplexity
-              ? new SubsetSearch.Result(members, List.of(), true)
-              : SubsetSearch.smallest(members, needed, subsets -> ask(one, subsets, swap));
-    }
-    Set<Coordinate> carrying = new HashSet<>(smallest.smallest());
-    smallest.equivalents().forEach(carrying::addAll);
-
-    List<MemberVerdict> memberVerdicts = new ArrayList<>();
-    for (int i = 0; i < members.size(); i++) {
-      Coordinate member = members.get(i);
-      Effect alone = members.size() == 1 ? joint : board.effect(one.alone.get(i));
-      Optional<Effect> left =
-          members.size() == 1 ? Optional.empty() : Optional.of(board.effect(one.leftOut.get(i)));
-      Verdict own =
-          members.size() == 1 || carrying.contains(member)
-              ? verdict
-              : rule.decide(alone.perplexityRatio(), false, range);
-      boolean isNeeded = needed.contains(member);
-      memberVerdicts.add(
-          new MemberVerdict(
-              member,
-              own,
-              alone,
-              left,
-              changes.get(i),
-              isNeeded,
-              Wording.member(
-                  member, own, verdict, alone, left, joint, isNeeded, carrying.contains(member))));
-    }
-    List<ControlSummary> summaries = new ArrayList<>();
-    summaries.add(
-        new ControlSummary(
-            ControlSummary.Kind.RANDOM,
-            members.size(),
-            one.random.stream().map(board::effect).toList()));
-    one.largest.ifPresent(version ->
-        summaries.add(
-            new ControlSummary(
-                ControlSummary.Kind.LARGEST,
-                version.zeroed().size(),
-                List.of(board.effect(version)))));
-    Optional<MeanReplacement> mean =
-        one.mean.map(version -> mean(board.effect(version), joint, one.constants, effective));
-    return new SetVerdict(
-        one.target.name(),
-        members,
-        verdict,
-        joint,
-        memberVerdicts,
-        smallest.smallest(),
-        smallest.equivalents(),
-        summaries,
-        mean,
-        one.continuation,
-        Wording.set(
-            verdict, joint, memberVerdicts, smallest, summaries.getFirst(), range, mean, rule));
-  }
-
-  private Effect joint(Case one) {
-    Effect scored = board.effect(one.joint);
-    return new Effect(
-        scored.variant(),
-        scored.zeroed(),
-        scored.perplexityRatio(),
-        scored.divergence(),
-        one.loops,
-        one.collapses());
-  }
-
-  private static MeanReplacement mean(
-      Effect effect, Effect joint, List<Constant> constants, boolean effective) {
-    double left = Math.abs(Math.log(effect.perplexityRatio().estimate()));
-    double damage = Math.log(joint.perplexityRatio().estimate());
-    return new MeanReplacement(effect, constants, effective && left <= BIAS_PART * damage);
-  }
-
-  private List<SubsetSearch.Answer> ask(
-      Case one, List<List<Coordinate>> subsets, double swapChange) {
-    List<Version> versions = subsets.stream().map(Verifier::subset).toList();
-    // The joint version may have been scored on less text than the longest; keep step with it.
-    board.score(versions.stream().filter(v -> !board.has(v)).toList(), board.windowsOf(one.joint));
-    return versions.stream()
-        .map(v ->
-            new SubsetSearch.Answer(
-                !rule.needed(board.change(one.joint, v), swapChange),
-                board.effect(v).perplexityRatio().estimate()))
-        .toList();
-  }
-
-  private SetVerdict refused(Case one, String reason) {
-    Effect joint = joint(one);
-    List<MemberVerdict> members = new ArrayList<>();
-    for (int i = 0; i < one.target.members().size(); i++) {
-      Effect alone = board.effect(one.alone.get(i));
-      members.add(
-          new MemberVerdict(
-              one.target.members().get(i),
-              Verdict.REFUSED,
-              alone,
-              Optional.empty(),
-              alone.perplexityRatio(),
-              false,
-              "not judged"));
-    }
-    return new SetVerdict(
-        one.target.name(),
-        one.target.members(),
-        Verdict.REFUSED,
-        joint,
-        members,
-        List.of(),
-        List.of(),
-        List.of(),
-        Optional.empty(),
-        Optional.empty(),
-        "Not judged: " + reason + ".");
   }
 
   /** The joint effects with BOS where the verdicts are without, or the other way round. */

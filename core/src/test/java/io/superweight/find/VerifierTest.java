@@ -235,4 +235,28 @@ class VerifierTest {
         .doesNotHaveDuplicates();
     assertThat(windows.scored().get(21).ids()[0]).isEqualTo(32);
   }
+
+  @Test
+  void thePlanDependsOnModelAndQuestionAloneAndShrinksWithTheEffort() {
+    try (Checkpoint checkpoint = Checkpoints.open(Fixtures.path("hf-tiny/mixtral-moe"));
+        Device device = CpuDevice.create();
+        Transformer model = Transformer.load(checkpoint, device)) {
+      VerifyTarget early =
+          new VerifyTarget("early", List.of(Coordinate.expertDown(0, 0, 1, 2)), true);
+      VerifyTarget late =
+          new VerifyTarget(
+              "late", List.of(Coordinate.expertDown(model.layers() - 1, 0, 1, 2)), true);
+      VerifyOptions options = VerifyOptions.defaults();
+      VerifyPlan rich = VerifyPlan.of(model, List.of(early), options);
+      assertThat(VerifyPlan.of(model, List.of(early), options)).isEqualTo(rich);
+      assertThat(rich.controlDraws()).isEqualTo(8);
+      assertThat(VerifyPlan.of(model, List.of(late), options).multiplyAdds())
+          .isLessThan(rich.multiplyAdds());
+      VerifyPlan poor = VerifyPlan.of(model, List.of(early), options.withEffort(1e-9));
+      assertThat(poor.controlDraws()).isEqualTo(3);
+      assertThat(poor.windows()).isLessThan(rich.windows());
+      assertThat(poor.seconds(poor.multiplyAdds() / 7)).isEqualTo(7);
+      assertThat(Verifier.speed(model)).isPositive();
+    }
+  }
 }
