@@ -6,6 +6,7 @@ import io.superweight.model.Transformer;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
+import java.util.Set;
 
 /**
  * Takes a written value apart, exactly: what the MLP of a layer adds to the stream at one token and
@@ -67,7 +68,7 @@ final class Attribution {
       int sequence,
       int token,
       int channel,
-      java.util.Set<Coordinate> zeroed,
+      Set<Coordinate> zeroed,
       double floor) {
     List<Snapshot.Product> products = snapshot.products(layer, sequence, token);
     float[] written = snapshot.written(layer, sequence, token);
@@ -103,6 +104,21 @@ final class Attribution {
     parts.sort(
         Comparator.comparingDouble((Part part) -> -part.magnitude())
             .thenComparing(Part::coordinate));
+    return parts;
+  }
+
+  /** The parts with the sign of {@code like}. */
+  List<Part> partsOfSign(
+      Snapshot snapshot,
+      int layer,
+      int sequence,
+      int token,
+      int channel,
+      Set<Coordinate> zeroed,
+      double floor,
+      double like) {
+    List<Part> parts = parts(snapshot, layer, sequence, token, channel, zeroed, floor);
+    parts.removeIf(part -> part.value() * like < 0);
     return parts;
   }
 

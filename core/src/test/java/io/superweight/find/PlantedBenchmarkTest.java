@@ -19,9 +19,9 @@ import org.junit.jupiter.api.Test;
 /** The rules on models whose super weights are known: see {@link PlantedModels}. */
 class PlantedBenchmarkTest {
   /** Models of each seed. */
-  private static final int MODELS =
-      Integer.parseInt(System.getenv().getOrDefault("PLANTED_MODELS", "160"));
+  private static final int MODELS = 160;
 
+  /** Not those that the rule was developed on, which were 1 and 2. */
   private static final List<Long> SEEDS = List.of(11L, 12L);
 
   private static final Map<Rule, List<Score>> SCORES = new EnumMap<>(Rule.class);
