@@ -21,6 +21,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -57,6 +58,8 @@ public final class Verifier {
   private final Tokenizer tokenizer;
   private final VerifyOptions options;
   private final Judge judge;
+  private final Consumer<String> progress;
+  private final int[] reference;
   private final VerifyPlan plan;
   private final Controls controls;
   private final boolean bosAdded;
@@ -65,7 +68,12 @@ public final class Verifier {
   private final List<Trial> cases = new ArrayList<>();
 
   private Verifier(
-      Transformer model, Tokenizer tokenizer, List<VerifyTarget> targets, VerifyOptions options) {
+      Transformer model,
+      Tokenizer tokenizer,
+      List<VerifyTarget> targets,
+      VerifyOptions options,
+      Consumer<String> progress) {
+    this.progress = progress;
     this.model = model;
     this.tokenizer = tokenizer;
     this.options = options;
@@ -73,6 +81,7 @@ public final class Verifier {
     Set<Coordinate> excluded = new HashSet<>();
     targets.forEach(target -> excluded.addAll(target.members()));
     excluded.forEach(model::weight); // an error for one that the model does not have
+    this.reference = tokenizer.encode(CASE, options.bos()); // an error where there is no BOS
     this.controls = new Controls(model, excluded, options.seed());
     this.bosAdded = addsBos(options.bos());
     this.windows = Windows.of(options.text(), tokenizer, options.bos(), plan.windowTokens());
@@ -90,7 +99,21 @@ public final class Verifier {
    */
   public static Verification verify(
       Transformer model, Tokenizer tokenizer, List<VerifyTarget> targets, VerifyOptions options) {
-    return new Verifier(model, tokenizer, targets, options).run();
+    return verify(model, tokenizer, targets, options, stage -> {});
+  }
+
+  /**
+   * Proves what some weights do, and says what it is doing.
+   *
+   * @param progress is told each stage as it begins, in a few words
+   */
+  public static Verification verify(
+      Transformer model,
+      Tokenizer tokenizer,
+      List<VerifyTarget> targets,
+      VerifyOptions options,
+      Consumer<String> progress) {
+    return new Verifier(model, tokenizer, targets, options, progress).run();
   }
 
   /**
@@ -166,6 +189,12 @@ public final class Verifier {
     int count = Math.min(plan.windows(), windows.scored().size());
     int cap = Math.min(plan.maxWindows(), windows.scored().size());
     List<Version> versions = cases.stream().flatMap(c -> c.versions().stream()).toList();
+    progress.accept(
+        "predicting "
+            + count
+            + " windows with "
+            + versions.stream().map(Version::key).distinct().count()
+            + " edited versions of the model");
     int variants = 1 + board.score(versions, count);
     Verification.Baseline intact = baseline(board, windows.scored());
     Optional<String> refusal = refusal(intact);
@@ -192,6 +221,7 @@ public final class Verifier {
         }
         count = next;
         doublings++;
+        progress.accept("a verdict is open: predicting " + count + " windows");
         board.score(more, count);
       }
       for (Trial one : cases) {
@@ -252,6 +282,7 @@ public final class Verifier {
     if (!sources.isEmpty() && !windows.heldOut().isEmpty()) {
       ContributionProbe probe = new ContributionProbe(sources);
       List<int[]> ids = windows.heldOut().stream().limit(MEAN_WINDOWS).map(Window::ids).toList();
+      progress.accept("mean contributions on held-out text");
       model.forward(ids, List.of(Variant.INTACT), List.of(probe), Head.SKIP);
       probe.contributions().forEach(c -> contributions.put(c.weight(), c));
     }
@@ -332,7 +363,7 @@ public final class Verifier {
     }
     List<Variant> variants = new ArrayList<>(List.of(Variant.INTACT));
     chosen.forEach(c -> variants.add(c.joint.variant()));
-    int[] prompt = tokenizer.encode(CASE, options.bos());
+    int[] prompt = reference;
     int tokens = Math.min(VerifyPlan.CASE_TOKENS, model.maxPositions() - prompt.length);
     if (prompt.length == 0 || tokens <= 0) {
       return;
@@ -347,6 +378,7 @@ public final class Verifier {
             .map(ids -> Arrays.copyOf(ids, prompt.length))
             .limit(plan.loopPrompts())
             .toList();
+    progress.accept("writing greedy text with and without");
     Continuations text = new Continuations(tokens);
     variants.forEach(v -> text.ask(v, List.of(prompt)));
     text.ask(Variant.INTACT, starts);
@@ -465,6 +497,7 @@ public final class Verifier {
         otherTargets(cases.stream().map(c -> c.target).toList()).stream()
             .map(t -> Version.zeroing(t.name(), t.members()))
             .toList();
+    progress.accept("the same " + (bosAdded ? "without" : "with") + " BOS");
     own.score(joint, count);
     return new Verification.OtherPolicy(
         !bosAdded, baseline(own, others.scored()), joint.stream().map(own::effect).toList());

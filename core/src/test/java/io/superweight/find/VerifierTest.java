@@ -208,6 +208,11 @@ class VerifierTest {
           .hasMessageContaining("short.txt is too short");
       assertThatThrownBy(() ->
               Verifier.verify(
+                  model, tokenizer, targets, VerifyOptions.defaults().withBos(BosPolicy.ALWAYS)))
+          .isInstanceOf(InputException.class)
+          .hasMessageContaining("no BOS token");
+      assertThatThrownBy(() ->
+              Verifier.verify(
                   model,
                   tokenizer,
                   List.of(new VerifyTarget("none", List.of(Coordinate.down(99, 0, 0)), false)),
