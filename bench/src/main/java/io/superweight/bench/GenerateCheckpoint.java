@@ -9,7 +9,8 @@ import java.util.Optional;
 
 /** The command {@code etc/generate-checkpoint SHAPE OUT [--seed N]}. */
 public final class GenerateCheckpoint {
-  private static final String USAGE = "use: etc/generate-checkpoint tiny|1b|7b|13b OUT [--seed N]";
+  private static final String USAGE =
+      "use: etc/generate-checkpoint tiny|small|1b|7b|13b OUT [--seed N]";
 
   private GenerateCheckpoint() {}
 

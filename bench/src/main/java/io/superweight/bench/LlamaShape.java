@@ -13,6 +13,8 @@ import java.util.Map;
 public enum LlamaShape {
   /** For tests: a second to write and run. */
   TINY(256, 512, 6, 4, 4, 8192),
+  /** For tests of memory: 256 MB. */
+  SMALL(1024, 2816, 9, 16, 16, 8192),
   /** 1.1 billion parameters (TinyLlama's shape): 2.2 GB. */
   B1(2048, 5632, 22, 32, 4, 32000),
   /** Llama 7 B: 13.5 GB. */
@@ -37,11 +39,14 @@ public enum LlamaShape {
     this.vocabulary = vocabulary;
   }
 
-  /** The name on the command line: {@code tiny}, {@code 1b}, {@code 7b}, {@code 13b}. */
+  /**
+   * The name on the command line: {@code tiny}, {@code small}, {@code 1b}, {@code 7b}, {@code 13b}.
+   */
   public String id() {
-    return this == TINY
-        ? "tiny"
-        : name().substring(1) + name().substring(0, 1).toLowerCase(Locale.ROOT);
+    return switch (this) {
+      case TINY, SMALL -> name().toLowerCase(Locale.ROOT);
+      case B1, B7, B13 -> name().substring(1) + "b";
+    };
   }
 
   int headDim() {
