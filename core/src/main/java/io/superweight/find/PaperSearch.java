@@ -12,11 +12,13 @@ import java.util.Set;
  *
  * <p>In each layer (with experts: in each expert) take the largest down-projection input and output
  * by magnitude over all tokens. Where both exceed 50, their channels name the weight: column and
- * row. Zero what was found and run again, until no layer names a new one. The released code has
- * neither the loop nor experts; both follow the text.
+ * row. Zero what was found and run again "until the magnitudes of large maximum activations are
+ * greatly suppressed", which is taken as a tenth of the first round's largest output, or until no
+ * layer names a new one. The released code has neither the loop nor experts.
  */
 final class PaperSearch implements Search {
   private static final float THRESHOLD = 50;
+  private static final float SUPPRESSED = 0.1f;
 
   private final Session session;
   private final FindOptions options;
@@ -34,9 +36,14 @@ final class PaperSearch implements Search {
     Snapshot intact = session.snapshot(Set.of(), null);
     PublishedResult result = new PublishedResult(Rule.PAPER, session, intact);
     Snapshot snapshot = intact;
+    float first = 0;
     for (int round = 0; round < options.maxRounds(); round++) {
       List<Coordinate> news = new ArrayList<>();
-      float top = 0;
+      float top = largest(snapshot);
+      first = Math.max(first, top);
+      if (top <= SUPPRESSED * first) {
+        break;
+      }
       for (int i = 0; i < snapshot.layers(); i++) {
         for (int expert = -1; expert < session.model.experts(i); expert++) {
           int of = expert;
@@ -45,7 +52,6 @@ final class PaperSearch implements Search {
           if (input == null) {
             continue;
           }
-          top = Math.max(top, Math.abs(output.value));
           if (Math.abs(input.value) <= THRESHOLD || Math.abs(output.value) <= THRESHOLD) {
             continue;
           }
@@ -84,6 +90,18 @@ final class PaperSearch implements Search {
       snapshot = session.snapshot(result.coordinates(), intact);
     }
     return result.result();
+  }
+
+  /** The largest output of all layers. */
+  private float largest(Snapshot snapshot) {
+    float top = 0;
+    for (int i = 0; i < snapshot.layers(); i++) {
+      for (int expert = -1; expert < session.model.experts(i); expert++) {
+        Largest output = largest(snapshot, i, expert, false);
+        top = output == null ? top : Math.max(top, Math.abs(output.value));
+      }
+    }
+    return top;
   }
 
   private Largest largest(Snapshot snapshot, int layer, int expert, boolean input) {

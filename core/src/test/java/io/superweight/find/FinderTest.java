@@ -164,8 +164,8 @@ class FinderTest {
 
   @Test
   void theResultIsTheSameWhateverTheNumberOfThreads() {
-    FindResult one = find(Fixtures.books12m(), 1);
-    FindResult again = find(Fixtures.books12m(), 3);
+    FindResult one = find(Fixtures.books12m(), 1, Rule.SUPERWEIGHT);
+    FindResult again = find(Fixtures.books12m(), 3, Rule.SUPERWEIGHT);
     assertThat(again.candidates()).isEqualTo(one.candidates());
     assertThat(again.rejected()).isEqualTo(one.rejected());
     assertThat(again.sets()).isEqualTo(one.sets());
@@ -194,6 +194,25 @@ class FinderTest {
   }
 
   @Test
+  void thePapersRuleSeesOneOfBooksThree_andTakesALateSpikeForAnother() {
+    FindResult found = find(Fixtures.books12m(), Rule.PAPER);
+    assertThat(found.rule()).isEqualTo(Rule.PAPER);
+    assertThat(found.coordinates())
+        .containsExactly(Coordinate.down(1, 161, 288), Coordinate.down(7, 174, 147));
+  }
+
+  @Test
+  void arctosV5FindsBooksThree_andOneMoreThatRegrowsTheSpike() {
+    FindResult found = find(Fixtures.books12m(), Rule.ARCTOS_V5);
+    assertThat(found.coordinates())
+        .containsExactly(
+            Coordinate.down(1, 161, 288),
+            Coordinate.down(1, 161, 495),
+            Coordinate.down(1, 161, 613),
+            Coordinate.down(3, 161, 747));
+  }
+
+  @Test
   void anEmptyPromptIsRefusedInOneLine() {
     try (Device device = CpuDevice.create();
         Checkpoint checkpoint = Checkpoints.open(Fixtures.path("hf-tiny/llama1-mha"));
@@ -213,15 +232,19 @@ class FinderTest {
   }
 
   private static FindResult find(Path folder) {
-    return find(folder, 2);
+    return find(folder, 2, Rule.SUPERWEIGHT);
   }
 
-  private static FindResult find(Path folder, int threads) {
+  private static FindResult find(Path folder, Rule rule) {
+    return find(folder, 2, rule);
+  }
+
+  private static FindResult find(Path folder, int threads, Rule rule) {
     try (Device device = CpuDevice.create(threads);
         Checkpoint checkpoint = Checkpoints.open(folder);
         Tokenizer tokenizer = Tokenizers.of(checkpoint);
         Transformer model = Transformer.load(checkpoint, device)) {
-      return Finder.find(model, tokenizer, FindOptions.DEFAULT.withStability(false));
+      return Finder.find(model, tokenizer, FindOptions.DEFAULT.withStability(false).withRule(rule));
     }
   }
 }
