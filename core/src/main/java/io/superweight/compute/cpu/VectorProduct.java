@@ -6,6 +6,7 @@ import static io.superweight.compute.cpu.VectorTiles.ROWS;
 import static io.superweight.compute.cpu.VectorTiles.SPECIES;
 
 import io.superweight.compute.Matrix;
+import io.superweight.tensor.DType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
@@ -29,22 +30,31 @@ final class VectorProduct {
    */
   private static final int PIECE = 1024;
 
-  /** Rows of W that one task computes. */
-  private static final int ROWS_OF_TASK = 4 * ROWS;
+  /**
+   * The most rows of W that one task computes: so often is a block of x used before it leaves the
+   * cache.
+   */
+  private static final int ROWS_OF_TASK = 8 * ROWS;
 
   /**
    * Tokens for which a widened piece is used at once: their share of x (4 KB each) stays in the
    * second-level cache.
    */
-  private static final int TOKENS_OF_BLOCK = 32 * MAX_TOKENS;
+  private static final int TOKENS_OF_BLOCK = 20 * MAX_TOKENS;
 
   /** The most floats of x that are packed at a time, 32 MB. */
   private static final int PACKED = 8 << 20;
 
+  /**
+   * Up to so many tokens bfloat16 weights are used from where they are stored; the bits are the
+   * same either way.
+   */
+  private static final int DIRECT = 48;
+
   private static final class Scratch {
     final float[] weights = new float[ROWS * PIECE];
-    final float[] row = new float[PIECE];
-    final float[] sums = new float[ROWS * TOKENS_OF_BLOCK * LANES];
+    final float[] row = new float[PIECE + LANES];
+    final float[] sums = new float[ROWS_OF_TASK * TOKENS_OF_BLOCK * LANES];
   }
 
   private final Scratch[] scratch;
@@ -83,25 +93,23 @@ final class VectorProduct {
             pack(x, fromToken + first, count, tile, cols, first * padded);
           }
         });
+    int rowsOfTask = rowsOfTask(w.rows(), workers.threads());
     workers.run(
-        ceilDiv(w.rows(), ROWS_OF_TASK),
+        ceilDiv(w.rows(), rowsOfTask),
         (task, worker) -> {
-          int end = Math.min(w.rows(), (task + 1) * ROWS_OF_TASK);
-          for (int row = task * ROWS_OF_TASK; row < end; row += ROWS) {
-            for (int first = 0; first < tokens; first += TOKENS_OF_BLOCK) {
-              int count = Math.min(TOKENS_OF_BLOCK, tokens - first);
-              tileOfRows(
-                  w,
-                  row,
-                  Math.min(ROWS, end - row),
-                  first * padded,
-                  count,
-                  y,
-                  fromToken + first,
-                  scratch(worker));
-            }
+          int row = task * rowsOfTask;
+          int rows = Math.min(rowsOfTask, w.rows() - row);
+          for (int first = 0; first < tokens; first += TOKENS_OF_BLOCK) {
+            int count = Math.min(TOKENS_OF_BLOCK, tokens - first);
+            multiplyBlock(
+                w, row, rows, first * padded, count, y, fromToken + first, scratch(worker));
           }
         });
+  }
+
+  /** Fewer than the most where that leaves a thread without work. */
+  private static int rowsOfTask(int rows, int threads) {
+    return Math.clamp(ceilDiv(rows, 4 * threads * ROWS) * ROWS, ROWS, ROWS_OF_TASK);
   }
 
   private Scratch scratch(int worker) {
@@ -152,8 +160,11 @@ final class VectorProduct {
     }
   }
 
-  /** Rows {@code row} to {@code row + rows} of W, at most {@code ROWS}, times a block of tokens. */
-  private void tileOfRows(
+  /**
+   * Rows {@code row} to {@code row + rows} of W, at most {@code ROWS_OF_TASK}, times a block of
+   * tokens.
+   */
+  private void multiplyBlock(
       Matrix w,
       int row,
       int rows,
@@ -162,38 +173,78 @@ final class VectorProduct {
       MemorySegment y,
       int fromToken,
       Scratch s) {
+    boolean direct =
+        w.dtype() == DType.BF16 && !w.transposed() && tokens <= DIRECT && w.cols() % LANES == 0;
     int tiles = tiles(tokens);
-    Arrays.fill(s.sums, 0, ROWS * tokens * LANES, 0);
+    int sumsOfTile = ROWS * tokens * LANES;
+    Arrays.fill(s.sums, 0, ceilDiv(rows, ROWS) * sumsOfTile, 0);
     for (int k = 0; k < w.cols(); k += PIECE) {
       int length = Math.min(PIECE, w.cols() - k);
       int steps = padded(length) / LANES;
-      for (int r = 0; r < rows; r++) {
-        VectorRows.read(w, row + r, k, length, s.weights, r * LANES, ROWS * LANES, s.row);
-      }
       int xAt = packedAt + k * tokens;
+      for (int r = 0; r < rows; r += ROWS) {
+        if (direct) {
+          multiplyDirectly(
+              w, row + r, rows - r, k, steps, tokens, xAt, s.sums, r / ROWS * sumsOfTile);
+          continue;
+        }
+        for (int i = 0; i < Math.min(ROWS, rows - r); i++) {
+          VectorRows.read(w, row + r + i, k, length, s.weights, i * LANES, ROWS * LANES, s.row);
+        }
+        for (int tile = 0; tile < tiles; tile++) {
+          int first = firstOfTile(tokens, tile);
+          int count = firstOfTile(tokens, tile + 1) - first;
+          int sumsAt = r / ROWS * sumsOfTile + ROWS * first * LANES;
+          VectorTiles.accumulate(
+              count, s.weights, 0, packed, xAt + first * steps * LANES, steps, s.sums, sumsAt);
+        }
+      }
+    }
+    for (int r = 0; r < rows; r += ROWS) {
       for (int tile = 0; tile < tiles; tile++) {
         int first = firstOfTile(tokens, tile);
         int count = firstOfTile(tokens, tile + 1) - first;
-        VectorTiles.accumulate(
-            count,
-            s.weights,
-            0,
-            packed,
-            xAt + first * steps * LANES,
-            steps,
-            s.sums,
-            ROWS * first * LANES);
+        int sumsAt = r / ROWS * sumsOfTile + ROWS * first * LANES;
+        for (int t = 0; t < count; t++) {
+          long to = (long) (fromToken + first + t) * w.rows() + row + r;
+          for (int i = 0; i < Math.min(ROWS, rows - r); i++) {
+            y.setAtIndex(FLOAT, to + i, total(s.sums, sumsAt + (i * count + t) * LANES));
+          }
+        }
       }
     }
+  }
+
+  private void multiplyDirectly(
+      Matrix w,
+      int row,
+      int rows,
+      int k,
+      int steps,
+      int tokens,
+      int xAt,
+      float[] sums,
+      int sumsAt) {
+    int tiles = tiles(tokens);
+    long w0 = 2 * ((long) row * w.cols() + k);
+    long w1 = w0 + 2L * Math.min(1, rows - 1) * w.cols();
+    long w2 = w0 + 2L * Math.min(2, rows - 1) * w.cols();
+    long w3 = w0 + 2L * Math.min(3, rows - 1) * w.cols();
     for (int tile = 0; tile < tiles; tile++) {
       int first = firstOfTile(tokens, tile);
       int count = firstOfTile(tokens, tile + 1) - first;
-      for (int t = 0; t < count; t++) {
-        for (int r = 0; r < rows; r++) {
-          float sum = total(s.sums, (ROWS * first + r * count + t) * LANES);
-          y.setAtIndex(FLOAT, (long) (fromToken + first + t) * w.rows() + row + r, sum);
-        }
-      }
+      BfloatTiles.accumulate(
+          count,
+          w.data(),
+          w0,
+          w1,
+          w2,
+          w3,
+          packed,
+          xAt + first * steps * LANES,
+          steps,
+          sums,
+          sumsAt + ROWS * first * LANES);
     }
   }
 

@@ -1,0 +1,68 @@
+package io.superweight.compute.cpu;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.superweight.compute.Buffer;
+import io.superweight.compute.Device;
+import io.superweight.compute.DeviceContract;
+import io.superweight.compute.Matrix;
+import io.superweight.tensor.DType;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+
+/** What {@link CpuDevice} promises beyond {@link Device}, whichever kernels it runs. */
+abstract class JavaKernelsContract extends DeviceContract {
+  abstract Kernels kernels(int threads);
+
+  @Override
+  protected final Device device(int threads) {
+    return new CpuDevice(kernels(threads), threads);
+  }
+
+  @Test
+  void anElementOfAProductHasTheSameBitsWhateverTokensAndRowsAreBesideIt() {
+    Random random = new Random(21);
+    try (Device device = device(2);
+        Arena arena = Arena.ofShared();
+        Device.Scope scope = device.scope()) {
+      for (DType dtype : new DType[] {DType.F32, DType.F16, DType.BF16}) {
+        for (int cols : new int[] {5, 64, 1030, 2048}) {
+          int rows = 39;
+          int most = 230;
+          MemorySegment data = arena.allocate(dtype.bytes((long) rows * cols));
+          float[] weights = gaussian(random, rows * cols);
+          for (int i = 0; i < weights.length; i++) {
+            store(data, dtype, i, weights[i]);
+          }
+          Matrix w = new Matrix(dtype, data, rows, cols, false);
+          Buffer x = scope.upload(gaussian(random, most * cols), cols);
+          Buffer all = scope.allocate(most, rows);
+          device.matmul(x, w, all);
+          for (int tokens :
+              new int[] {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 16, 17, 48, 49, 99, 101}) {
+            Buffer some = scope.allocate(tokens, rows);
+            device.matmul(x.rows(most - tokens, tokens), w, some);
+            assertThat(values(device, some))
+                .as("%s, %d columns, %d tokens", dtype, cols, tokens)
+                .isEqualTo(values(device, all.rows(most - tokens, tokens)));
+          }
+          Buffer few = scope.allocate(3, 7);
+          device.matmul(x.rows(0, 3), w.rows(30, 7), few);
+          for (int m = 0; m < 3; m++) {
+            for (int n = 0; n < 7; n++) {
+              assertThat(values(device, few)[m * 7 + n])
+                  .isEqualTo(values(device, all)[m * rows + 30 + n]);
+            }
+          }
+          Buffer column = scope.allocate(most, rows);
+          for (int n = 0; n < rows; n++) {
+            device.matmulColumn(x, device.row(w, n), column, n);
+          }
+          assertThat(values(device, column)).isEqualTo(values(device, all));
+        }
+      }
+    }
+  }
+}
