@@ -2,14 +2,19 @@ package io.superweight.cli;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.regex.Pattern;
 
 /** Text measured and cut in columns of a terminal. */
 final class Columns {
   private Columns() {}
 
-  /** Columns that the text takes: wide characters take two, combining ones none. */
+  /** What {@link Look} puts around a text. */
+  private static final Pattern COLOR = Pattern.compile("\u001B\\[[0-9;]*m");
+
+  /** Columns that the text takes: wide characters take two, combining ones and colours none. */
   static int width(String text) {
-    return text.codePoints().map(Columns::width).sum();
+    String bare = text.indexOf('\u001B') < 0 ? text : COLOR.matcher(text).replaceAll("");
+    return bare.codePoints().map(Columns::width).sum();
   }
 
   private static int width(int c) {
@@ -55,7 +60,7 @@ final class Columns {
     return kept.append('…').toString();
   }
 
-  /** The words in lines of at most that width; a longer word has a line of its own. */
+  /** The words in lines of at most that width; a longer word is broken. */
   static List<String> wrap(String text, int width) {
     List<String> lines = new ArrayList<>();
     StringBuilder line = new StringBuilder();
@@ -68,8 +73,28 @@ final class Columns {
         line.append(' ');
       }
       line.append(word);
+      while (width(line.toString()) > width && line.codePointCount(0, line.length()) > 1) {
+        int fits = fitting(line, width);
+        lines.add(line.substring(0, fits));
+        line.delete(0, fits);
+      }
     }
     lines.add(line.toString());
     return lines;
+  }
+
+  /** How many chars fit into that width, one character at least. */
+  private static int fitting(CharSequence text, int width) {
+    int used = 0;
+    int end = 0;
+    while (end < text.length()) {
+      int c = Character.codePointAt(text, end);
+      used += width(c);
+      if (used > width && end > 0) {
+        break;
+      }
+      end += Character.charCount(c);
+    }
+    return end;
   }
 }

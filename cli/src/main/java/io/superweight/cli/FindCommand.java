@@ -171,7 +171,8 @@ final class FindCommand implements Runnable {
           seconds = VerifyPlan.of(open.transformer(), targets, quicker).seconds(speed);
         }
       }
-      if (seconds > UNASKED_SECONDS) {
+      if (seconds > UNASKED_SECONDS
+          && model != null) { // the embedded model always gets its verdict
         progress.line(
             "not verified, it would take about "
                 + Numerals.seconds(seconds)

@@ -4,7 +4,6 @@ import io.superweight.find.Candidate;
 import io.superweight.find.ContinuationCase;
 import io.superweight.find.ContinuationCase.NextToken;
 import io.superweight.find.FindResult;
-import io.superweight.find.MeanReplacement;
 import io.superweight.find.MemberVerdict;
 import io.superweight.find.Prompt;
 import io.superweight.find.SetVerdict;
@@ -78,7 +77,7 @@ final class FindTable {
     title("Evidence");
     Table table = table();
     for (Candidate c : candidates) {
-      row(table, c).under(report.verification().isEmpty() ? Shown.text(c.reason()) : sentence(c));
+      row(table, c).under(report.verification().isEmpty() ? Shown.prose(c.reason()) : sentence(c));
     }
     lines(table);
   }
@@ -91,7 +90,7 @@ final class FindTable {
     title("Rejected: the signature without the substance");
     Table table = table();
     for (Candidate c : rejected) {
-      row(table, c).under(Shown.text(c.reason()));
+      row(table, c).under(Shown.prose(c.reason()));
     }
     lines(table);
   }
@@ -99,15 +98,15 @@ final class FindTable {
   private Table table() {
     return new Table()
         .left("weight", Table.ALWAYS)
-        .right("value", 5)
-        .right("rank", 6)
+        .right("value", 4)
+        .right("rank", 5)
         .right("share", 8)
         .right("input", 3)
-        .right("output", 7)
+        .right("output", 6)
         .left("token", 2)
         .left("role", 9)
         .right("zeroed alone", 10)
-        .left("verdict", 4);
+        .left("verdict", 7);
   }
 
   private Table.Row row(Table table, Candidate c) {
@@ -139,7 +138,7 @@ final class FindTable {
   }
 
   private String sentence(Candidate c) {
-    return Shown.text(
+    return Shown.prose(
         report
             .verification()
             .flatMap(v -> v.of(c.coordinate()))
@@ -225,8 +224,7 @@ final class FindTable {
                               : "n. m.")
                       .orElse(""))
               .cell(set.verdict().words(), this::faintUnlessSuper)
-              .under(Shown.text(set.sentence()));
-      set.meanReplacement().map(FindTable::constant).ifPresent(row::under);
+              .under(Shown.prose(set.sentence()));
       if (!set.equivalents().isEmpty()) {
         row.under(
             "As good as "
@@ -242,12 +240,6 @@ final class FindTable {
       title("Together");
       lines(table);
     }
-  }
-
-  private static String constant(MeanReplacement mean) {
-    return "With constants in their place "
-        + Numerals.ratio(mean.effect().perplexityRatio().estimate())
-        + (mean.constantBias() ? ": they act as a constant bias." : ".");
   }
 
   private static String shortNames(List<Coordinate> members) {
@@ -321,7 +313,7 @@ final class FindTable {
       return;
     }
     title("Notes");
-    notes.forEach(note -> sentence(Shown.text(note)));
+    notes.forEach(note -> sentence(Shown.prose(note)));
   }
 
   private void protocol() {
@@ -343,7 +335,9 @@ final class FindTable {
             + Numerals.bytes(found.cost().bytesRead())
             + " read in "
             + Numerals.seconds(found.cost().seconds())
-            + String.format(Locale.ROOT, " (%.1f GB/s)", found.cost().gigabytesPerSecond()));
+            + " ("
+            + Numerals.value(found.cost().gigabytesPerSecond())
+            + " GB/s)");
     found
         .cost()
         .memory()
@@ -384,7 +378,7 @@ final class FindTable {
                   + ", of token frequencies "
                   + Numerals.value(v.intact().unigramPerplexity())
                   + "; bar × "
-                  + Numerals.ratio(p.importance()).substring(2)
+                  + Numerals.trimmed(p.importance())
                   + "; "
                   + Numerals.count(p.resamples())
                   + " resamples, seed "

@@ -20,6 +20,11 @@ final class Shown {
     return shown.toString();
   }
 
+  /** A sentence with numbers, set as {@link io.superweight.report.Numerals} sets them. */
+  static String prose(String sentence) {
+    return text(sentence).replaceAll("(?<![\\w.,\\]-])-(?=\\d)", "−").replaceAll("×(?=\\d)", "× ");
+  }
+
   /** A token in quotes, its spaces visible. */
   static String token(String token) {
     return "“" + text(token) + "”";

@@ -76,6 +76,13 @@ public final class Numerals {
     return ratio(interval.low()).substring(2) + " to " + ratio(interval.high()).substring(2);
   }
 
+  /** A setting as it was given: {@code 2}, {@code 1.5}. */
+  public static String trimmed(double setting) {
+    return setting == Math.rint(setting) && Math.abs(setting) < 1e9
+        ? count((long) setting)
+        : String.valueOf(setting);
+  }
+
   /** A fraction as a percentage: {@code 81.4 %}. */
   public static String percent(double fraction) {
     double p = 100 * fraction;
