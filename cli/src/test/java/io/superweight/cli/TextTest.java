@@ -29,7 +29,7 @@ class TextTest {
 
   @Test
   void wrappingKeepsEveryWordInOrder() {
-    String text = "one two three fourteen-letters five 六 seven";
+    String text = "one two three fourteen-chars five 六 seven";
     for (int width = 14; width < 50; width++) {
       assertThat(String.join(" ", Columns.wrap(text, width))).isEqualTo(text);
     }
