@@ -113,7 +113,8 @@ final class SuperweightSearch implements Search {
     }
     if (number == 0) {
       ErasureScan erasure = new ErasureScan(session, intact, rejections);
-      counted.stream().filter(persistence::carried).forEach(erasure::follow);
+      // Also of spikes that do not last: what takes them away may leave small ones at other tokens.
+      counted.forEach(erasure::follow);
     }
     List<Coordinate> news = new ArrayList<>();
     Set<Coordinate> context = Set.copyOf(zeroed);
