@@ -274,6 +274,7 @@ public final class FindJson {
         member -> {
           json.text("weight", member.weight().toString());
           json.choice("verdict", member.verdict());
+          json.choice("aloneVerdict", member.aloneVerdict());
           json.flag("needed", member.needed());
           json.text("sentence", member.sentence());
           json.object("alone", () -> effect(json, member.alone()));

@@ -105,6 +105,7 @@ public final class Samples {
                     new MemberVerdict(
                         m.weight(),
                         Verdict.PROMINENT_BUT_HARMLESS,
+                        Verdict.PROMINENT_BUT_HARMLESS,
                         joint,
                         Optional.empty(),
                         joint.perplexityRatio(),
@@ -402,7 +403,8 @@ public final class Samples {
         verdict,
         e,
         List.of(
-            new MemberVerdict(c, verdict, e, Optional.empty(), e.perplexityRatio(), false, words)),
+            new MemberVerdict(
+                c, verdict, verdict, e, Optional.empty(), e.perplexityRatio(), false, words)),
         List.of(c),
         List.of(),
         controls(1),
@@ -435,6 +437,7 @@ public final class Samples {
         new MemberVerdict(
             a,
             Verdict.SUPER_WEIGHT,
+            Verdict.SUPER_WEIGHT,
             onlyA,
             Optional.of(onlyB),
             new Interval(27800, 24300, 31900),
@@ -444,6 +447,7 @@ public final class Samples {
         new MemberVerdict(
             b,
             Verdict.SUPER_WEIGHT,
+            Verdict.MINOR,
             onlyB,
             Optional.of(onlyA),
             new Interval(4675, 4100, 5300),

@@ -109,21 +109,21 @@ final class Judge {
       Effect alone = members.size() == 1 ? joint : effects.effect(one.alone.get(i));
       Optional<Effect> left =
           members.size() == 1 ? Optional.empty() : Optional.of(effects.effect(one.leftOut.get(i)));
-      Verdict own =
-          members.size() == 1 || carrying.contains(member)
-              ? verdict
-              : rule.decide(alone.perplexityRatio(), false, range);
+      Verdict byItself =
+          members.size() == 1 ? verdict : rule.decide(alone.perplexityRatio(), false, range);
+      Verdict own = carrying.contains(member) ? verdict : byItself;
       boolean isNeeded = needed.contains(member);
       memberVerdicts.add(
           new MemberVerdict(
               member,
               own,
+              byItself,
               alone,
               left,
               changes.get(i),
               isNeeded,
               Wording.member(
-                  member, own, verdict, alone, left, joint, isNeeded, carrying.contains(member))));
+                  byItself, verdict, alone, left, joint, isNeeded, carrying.contains(member))));
     }
     List<ControlSummary> summaries = new ArrayList<>();
     summaries.add(
@@ -192,6 +192,7 @@ final class Judge {
       members.add(
           new MemberVerdict(
               one.target.members().get(i),
+              Verdict.REFUSED,
               Verdict.REFUSED,
               alone,
               Optional.empty(),

@@ -131,8 +131,7 @@ final class Wording {
   }
 
   static String member(
-      Coordinate member,
-      Verdict own,
+      Verdict byItself,
       Verdict set,
       Effect alone,
       Optional<Effect> leftOut,
@@ -143,6 +142,7 @@ final class Wording {
     if (leftOut.isEmpty()) {
       return does;
     }
+    does += " (" + byItself.words() + ")";
     String rest =
         times(leftOut.get().perplexityRatio())
             + " without it, "
@@ -158,7 +158,7 @@ final class Wording {
         + "; the set does "
         + rest
         + ": leaving it out changes nothing beyond controls, so it stands alone as "
-        + own.words();
+        + byItself.words();
   }
 
   private static String names(List<Coordinate> weights) {
