@@ -14,6 +14,7 @@ import io.superweight.find.VerifyTarget;
 import io.superweight.model.Coordinate;
 import io.superweight.report.FindJson;
 import io.superweight.report.FindReport;
+import io.superweight.report.HtmlReport;
 import io.superweight.report.Numerals;
 import java.nio.file.Path;
 import java.util.List;
@@ -116,6 +117,13 @@ final class FindCommand implements Runnable {
   private Path json;
 
   @Option(
+      names = "--report",
+      paramLabel = "FILE",
+      description =
+          "Write one self-contained HTML page with the paper's Figures 3 and 4 for this model")
+  private Path report;
+
+  @Option(
       names = {"-q", "--quiet"},
       description =
           "Print the coordinates of the super weights only, one a line (with --no-verify: of the "
@@ -137,6 +145,8 @@ final class FindCommand implements Runnable {
     boolean jsonToOut = json != null && json.toString().equals("-");
     Optional<OutputFile> jsonFile =
         json == null || jsonToOut ? Optional.empty() : Optional.of(OutputFile.at(json, "--json"));
+    Optional<OutputFile> page =
+        Optional.ofNullable(report).map(path -> OutputFile.at(path, "--report"));
 
     FindReport result;
     try (Progress progress = options.progress(terminal, quiet);
@@ -147,12 +157,14 @@ final class FindCommand implements Runnable {
       result = new FindReport(Version.number(), open.facts(), findOptions, found, proof);
     }
     jsonFile.ifPresent(file -> file.write(out -> FindJson.write(result, out)));
+    page.ifPresent(file -> file.write(out -> HtmlReport.write(result, out)));
     if (quiet) {
       coordinates(result).forEach(terminal.out()::println);
     } else if (jsonToOut) {
       FindJson.write(result, terminal.out());
     } else {
       FindTable.print(result, terminal);
+      page.ifPresent(file -> terminal.out().println("\nThe page is in " + report));
     }
   }
 

@@ -59,7 +59,8 @@ class CommandTest {
   @Test
   void findProvesTheEmbeddedModelsSetAndWritesJson() throws IOException {
     Path json = folder.resolve("found.json");
-    Run run = run("find", "--json", json.toString());
+    Path page = folder.resolve("found.html");
+    Run run = run("find", "--json", json.toString(), "--report", page.toString());
     assertThat(run.exitCode()).as(run.err()).isZero();
     assertThat(run.out())
         .startsWith("books-12m (embedded)")
@@ -72,6 +73,10 @@ class CommandTest {
     double joint = set.get("joint").get("perplexityRatio").get("estimate").asDouble();
     assertThat(joint).as("all three zeroed").isGreaterThanOrEqualTo(2.3);
     assertThat(verification.get("protocol").get("bos").asString()).isEqualToIgnoringCase("auto");
+    assertThat(Files.readString(page))
+        .startsWithIgnoringCase("<!doctype html>")
+        .contains("layers.1.mlp.down[161,288]")
+        .doesNotContain("<script");
   }
 
   /**
