@@ -1,7 +1,13 @@
 package io.superweight.cli;
 
 import com.sun.management.OperatingSystemMXBean;
+import io.superweight.InputException;
+import io.superweight.checkpoint.Checkpoint;
+import io.superweight.compute.cpu.CpuDevice;
 import io.superweight.models.Books12m;
+import io.superweight.nativelib.NativeCache;
+import io.superweight.report.Numerals;
+import io.superweight.tokenizer.Tokenizer;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;
 import java.nio.file.Files;
@@ -60,7 +66,9 @@ final class DoctorCommand implements Runnable {
     findings.add(jdk());
     findings.add(vectorModule());
     findings.add(nativeAccess());
+    findings.add(kernels());
     findings.add(memory());
+    findings.add(tokenizerLibrary());
     findings.add(embeddedModel());
     findings.add(hubCache());
     findings.add(classArchives());
@@ -117,13 +125,48 @@ final class DoctorCommand implements Runnable {
     return new Finding("machine", processors + " processors, " + heap, "");
   }
 
-  private static Finding embeddedModel() {
-    try {
+  private static Finding kernels() {
+    try (CpuDevice device = CpuDevice.create()) {
+      return new Finding("kernels", device.description(), device.notice().orElse(""));
+    }
+  }
+
+  /** Loads the library and has it do something: nothing less shows that it works here. */
+  private static Finding tokenizerLibrary() {
+    String what = "Hugging Face's tokenizers";
+    try (Tokenizer tokenizer = Books12m.tokenizer()) {
+      String text = "Summer is hot.";
+      String back = tokenizer.decode(tokenizer.encode(text));
       return new Finding(
-          "embedded model", "books-12m, " + bytes(Books12m.weightBytes()) + " of weights", "");
+          "tokenizer library",
+          what + ", loaded from " + NativeCache.ofUser().folder(),
+          back.strip().equals(text)
+              ? ""
+              : "it does not give a text back as it was: please report it");
+    } catch (InputException e) {
+      return new Finding(
+          "tokenizer library",
+          what + " cannot be loaded; GGUF files, which bring their vocabulary, work without",
+          e.getMessage());
+    }
+  }
+
+  private static Finding embeddedModel() {
+    try (Checkpoint checkpoint = Books12m.checkpoint()) {
+      return new Finding(
+          "embedded model",
+          "books-12m, "
+              + Numerals.bytes(Books12m.weightBytes())
+              + " of weights, digest "
+              + checkpoint.digest().substring(0, 16),
+          checkpoint.digest().equals(Books12m.DIGEST)
+              ? ""
+              : "these are not the weights that this version was made with: install it again");
     } catch (RuntimeException e) {
       return new Finding(
-          "embedded model", Failure.of(e).line(), "build again: rm -r cli/target && ./superweight");
+          "embedded model",
+          Failure.of(e).line(),
+          "install it again; in a source tree: rm -r models/*/target, then ./superweight");
     }
   }
 

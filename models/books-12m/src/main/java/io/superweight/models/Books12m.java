@@ -23,6 +23,10 @@ public final class Books12m {
   /** What reports call it. */
   public static final String NAME = "books-12m (embedded)";
 
+  /** {@link Checkpoint#digest()} of these weights. */
+  public static final String DIGEST =
+      "177e6eadfd1bd0704dc5e3b6b44b5c0d04baad389ef1e87b6843c76fc0f3326d";
+
   private Books12m() {}
 
   /** The checkpoint, its weights copied once to memory outside the heap (25 MB). */

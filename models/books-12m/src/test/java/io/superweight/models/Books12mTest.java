@@ -1,0 +1,45 @@
+package io.superweight.models;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.superweight.checkpoint.Checkpoint;
+import io.superweight.tokenizer.BosPolicy;
+import io.superweight.tokenizer.Tokenizer;
+import org.junit.jupiter.api.Test;
+
+/** The embedded model is the one that the documentation speaks of. */
+class Books12mTest {
+  @Test
+  void theWeightsAreThoseOfTheModelCard() {
+    try (Checkpoint checkpoint = Books12m.checkpoint()) {
+      assertThat(checkpoint.digest()).isEqualTo(Books12m.DIGEST);
+      assertThat(checkpoint.config().family()).isEqualTo("llama");
+      assertThat(
+              checkpoint.names().stream()
+                  .mapToLong(name -> checkpoint.require(name).shape().elements())
+                  .sum())
+          .isEqualTo(12_539_200);
+      assertThat(Books12m.weightBytes()).isEqualTo(25_086_480);
+    }
+  }
+
+  @Test
+  void itsTokenizerPutsBosFirstAndGivesTextBack() {
+    try (Tokenizer tokenizer = Books12m.tokenizer()) {
+      int[] ids = tokenizer.encode("Summer is hot. Winter is", BosPolicy.AUTO);
+      assertThat(tokenizer.vocabularySize()).isEqualTo(8192);
+      assertThat(ids[0]).isEqualTo(tokenizer.bos().orElseThrow());
+      assertThat(tokenizer.decode(tokenizer.encode("Summer is hot. Winter is")).strip())
+          .isEqualTo("Summer is hot. Winter is");
+    }
+  }
+
+  @Test
+  void itCanBeOpenedTwiceAtOnce() {
+    Checkpoint first = Books12m.checkpoint();
+    try (Checkpoint second = Books12m.checkpoint()) {
+      first.close();
+      assertThat(second.require("model.norm.weight").data().byteSize()).isEqualTo(640);
+    }
+  }
+}
