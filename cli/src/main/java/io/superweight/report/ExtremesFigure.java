@@ -72,7 +72,7 @@ final class ExtremesFigure {
     this.narrow = narrow;
     width = narrow ? 360 : 880;
     panel = narrow ? 190 : 230;
-    left = narrow ? 50 : 62;
+    left = narrow ? 60 : 66;
     right = narrow ? 8 : 14;
     labels = narrow ? 3 : 6;
   }
@@ -131,7 +131,8 @@ final class ExtremesFigure {
 
   private void panel(StringBuilder svg, Side side, double top) {
     Scale scale =
-        Scale.Symlog.of(found.extremes().stream().map(layer -> side.of(layer).value()).toList());
+        Scale.Symlog.of(
+            found.extremes().stream().map(layer -> side.of(layer).value()).toList(), 18.0 / panel);
     double bottom = top + panel;
     svg.append(
         svgText(

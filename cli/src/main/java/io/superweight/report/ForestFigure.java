@@ -77,7 +77,7 @@ final class ForestFigure {
         .append("</td></tr>");
     boolean many = set.members().size() > 1;
     row(
-        many ? "all " + set.members().size() + " together" : "it",
+        many ? HtmlReport.all(set.members().size()) + " together" : "it alone",
         set.joint(),
         "joint " + HtmlReport.tone(set.verdict()));
     if (many) {
@@ -100,8 +100,7 @@ final class ForestFigure {
         .filter(other -> index < other.joint().size())
         .ifPresent(other ->
             row(
-                (many ? "all together, " : "it, ")
-                    + (other.bosAdded() ? "with BOS" : "without BOS"),
+                (many ? "together, " : "it, ") + (other.bosAdded() ? "with BOS" : "without BOS"),
                 other.joint().get(index),
                 "other"));
     html.append("</tbody>");

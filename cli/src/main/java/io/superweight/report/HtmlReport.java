@@ -136,9 +136,7 @@ public final class HtmlReport {
             tiles.add(
                 tile(
                     Numerals.ratio(set.joint().perplexityRatio().estimate()),
-                    "perplexity with "
-                        + (set.members().size() == 1 ? "it" : "all " + set.members().size())
-                        + " zeroed")));
+                    "perplexity with " + all(set.members().size()) + " zeroed")));
     found
         .main()
         .ifPresent(spike ->
@@ -174,6 +172,11 @@ public final class HtmlReport {
 
   private static String tile(String number, String words) {
     return "<li><b>" + Markup.text(number) + "</b> <span>" + Markup.text(words) + "</span></li>";
+  }
+
+  /** So many weights in a sentence. */
+  static String all(int weights) {
+    return weights == 1 ? "it" : weights == 2 ? "both" : "all " + weights;
   }
 
   // ---- figures
@@ -243,7 +246,7 @@ public final class HtmlReport {
             .append(
                 found.candidates().size() == 1
                     ? "with the candidate zeroed"
-                    : "with all " + found.candidates().size() + " candidates zeroed")
+                    : "with " + all(found.candidates().size()) + " candidates zeroed")
             .append("</li>");
       }
       html.append("</ul><figure>")
@@ -301,15 +304,7 @@ public final class HtmlReport {
     candidates(found.candidates(), true);
     for (WeightSet set : found.sets()) {
       if (set.members().size() > 1) {
-        html.append("<p class=\"quiet\">")
-            .append(Markup.breakable(set.words()))
-            .append(
-                Double.isNaN(set.remaining())
-                    ? ""
-                    : " With all of them zeroed, "
-                        + Numerals.percent(set.remaining())
-                        + " of the super activation is left.")
-            .append("</p>");
+        html.append("<p class=\"quiet\">").append(Markup.breakable(set.words())).append("</p>");
       }
     }
     html.append("</section>\n");
@@ -334,7 +329,7 @@ public final class HtmlReport {
     html.append(
         "<th scope=\"col\" class=\"num\">value</th><th scope=\"col\" class=\"num\">rank</th>"
             + "<th scope=\"col\" class=\"num\">input</th><th scope=\"col\" class=\"num\">output</th>"
-            + "<th scope=\"col\" class=\"num\">share</th><th scope=\"col\">token</th></tr></thead>");
+            + "<th scope=\"col\" class=\"num\">share</th></tr></thead>");
     for (Candidate c : candidates) {
       html.append("<tbody><tr><th scope=\"row\">")
           .append(Markup.weight(c.coordinate()))
@@ -351,15 +346,16 @@ public final class HtmlReport {
       number("input", Numerals.value(c.input()));
       number("output", Numerals.value(c.output()));
       number("share", Numerals.share(c.share()));
-      html.append("<td data-name=\"token\">")
-          .append(Markup.token(c.token()))
-          .append(" <span class=\"quiet\">at ")
-          .append(c.position())
-          .append("</span></td></tr><tr class=\"why\"><td colspan=\"")
-          .append(verified ? 9 : 8)
+      html.append("</tr><tr class=\"why\"><td colspan=\"")
+          .append(verified ? 8 : 7)
           .append("\">")
           .append(Markup.breakable(c.reason()))
           .append(feeds(c))
+          .append(" At the token ")
+          .append(Markup.token(c.token()))
+          .append(", position ")
+          .append(c.position())
+          .append(found.prompts().size() > 1 ? " of prompt " + (c.prompt() + 1) + "." : ".")
           .append("</td></tr></tbody>");
     }
     html.append("</table>");
@@ -434,7 +430,7 @@ public final class HtmlReport {
         .append("; that of the text’s own token frequencies is ")
         .append(perplexity(proof.intact().unigramPerplexity()))
         .append(". A super weight multiplies it by ")
-        .append(Numerals.ratio(proof.protocol().importance()).substring(2))
+        .append(Scale.name(proof.protocol().importance()))
         .append(" at least, with the whole interval, or makes the text collapse.</p>");
     if (!proof.sets().isEmpty()) {
       html.append(ForestFigure.html(proof));
@@ -511,7 +507,7 @@ public final class HtmlReport {
       side(
           set.members().size() == 1
               ? "With the weight zeroed"
-              : "With all " + set.members().size() + " zeroed",
+              : "With " + all(set.members().size()) + " zeroed",
           text.zeroedTop(),
           text.prompt(),
           text.zeroedText(),

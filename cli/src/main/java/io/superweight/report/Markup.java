@@ -79,6 +79,6 @@ final class Markup {
 
   /** A sentence in which coordinates may break before their brackets. */
   static String breakable(String raw) {
-    return text(raw).replace("[", "<wbr>[").replace(".mlp.", ".<wbr>mlp.");
+    return text(raw).replace("[", "<wbr>[");
   }
 }

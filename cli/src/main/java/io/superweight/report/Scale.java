@@ -63,7 +63,12 @@ sealed interface Scale {
    */
   record Symlog(double linear, double low, double high, List<Double> ticks) implements Scale {
 
-    static Symlog of(List<Float> values) {
+    /**
+     * An axis that holds zero and all finite values, and ends a little beyond them.
+     *
+     * @param apart how far named values are from each other at least, as a part of the axis
+     */
+    static Symlog of(List<Float> values, double apart) {
       double low = 0;
       double high = 0;
       List<Double> sizes = new ArrayList<>();
@@ -92,14 +97,19 @@ sealed interface Scale {
       to = high > 0 ? to + room : 0;
       List<Double> ticks = new ArrayList<>();
       ticks.add(0.0);
-      int decades = (int) Math.ceil(Math.max(to, -from));
-      int every = to - from > 8.5 ? 2 : 1;
-      for (int k = every == 1 ? 0 : 1; k <= decades; k += every) {
+      double gap = apart * (to - from);
+      double last = 0;
+      for (int k = 0; forward(linear * Math.pow(10, k), linear) <= Math.max(to, -from); k++) {
         double size = linear * Math.pow(10, k);
-        if (forward(size, linear) <= to) {
+        double place = forward(size, linear);
+        if (place - last < gap) {
+          continue;
+        }
+        last = place;
+        if (place <= to) {
           ticks.add(size);
         }
-        if (-forward(size, linear) >= from) {
+        if (-place >= from) {
           ticks.addFirst(-size);
         }
       }

@@ -120,6 +120,45 @@ class HtmlReportTest {
   }
 
   @Test
+  void everyColourOfTextIsReadableOnEveryGroundInLightAndDark() {
+    String[] schemes = HtmlReport.styles().split("prefers-color-scheme: dark", 2);
+    for (String scheme : schemes) {
+      for (String ground : List.of("page", "raised")) {
+        for (String colour :
+            List.of("text", "quiet", "strong", "middling", "calm", "open", "second")) {
+          assertThat(contrast(colour(scheme, colour), colour(scheme, ground)))
+              .as(colour + " on " + ground)
+              .isGreaterThan(4.5);
+        }
+        // Lines and marks that carry meaning: WCAG 2.1, 1.4.11.
+        assertThat(contrast(colour(scheme, "faint"), colour(scheme, "page"))).isGreaterThan(3);
+      }
+    }
+  }
+
+  private static int colour(String styles, String variable) {
+    Matcher value = Pattern.compile("--" + variable + ": #([0-9a-f]{6});").matcher(styles);
+    assertThat(value.find()).as("--" + variable).isTrue();
+    return Integer.parseInt(value.group(1), 16);
+  }
+
+  /** Contrast ratio as WCAG 2.1 defines it. */
+  private static double contrast(int a, int b) {
+    double x = luminance(a);
+    double y = luminance(b);
+    return (Math.max(x, y) + 0.05) / (Math.min(x, y) + 0.05);
+  }
+
+  private static double luminance(int colour) {
+    return 0.2126 * linear(colour >> 16) + 0.7152 * linear(colour >> 8) + 0.0722 * linear(colour);
+  }
+
+  private static double linear(int channel) {
+    double c = (channel & 0xFF) / 255.0;
+    return c <= 0.04045 ? c / 12.92 : Math.pow((c + 0.055) / 1.055, 2.4);
+  }
+
+  @Test
   void aModelWithoutAnySaysSo() {
     String text = text(page(Samples.none()));
     assertThat(text)
