@@ -84,7 +84,7 @@ final class FindCommand implements Runnable {
       names = "--text",
       paramLabel = "FILE",
       description =
-          "Text to measure on, documents separated by blank lines. Default: built-in public-domain prose")
+          "Text to measure on, documents separated by two or more blank lines. Default: built-in public-domain prose")
   private Path text;
 
   @Option(names = "--seed", paramLabel = "N", description = "Seed of controls and intervals")
