@@ -72,7 +72,7 @@ final class ExtremesFigure {
     this.narrow = narrow;
     width = narrow ? 360 : 880;
     panel = narrow ? 190 : 230;
-    left = narrow ? 60 : 66;
+    left = narrow ? 68 : 72;
     right = narrow ? 8 : 14;
     labels = narrow ? 3 : 6;
   }
@@ -185,19 +185,19 @@ final class ExtremesFigure {
 
   /** Names the largest spikes, and those that have a weight, where there is room for it. */
   private void label(StringBuilder svg, Side side, List<Spike> spikes, double top) {
+    Spike largest =
+        spikes.stream()
+            .filter(spike -> Float.isFinite(spike.extreme.value()))
+            .max(Comparator.comparingDouble(spike -> Math.abs(spike.extreme.value())))
+            .orElse(null);
     List<Spike> named =
         spikes.stream()
+            .filter(spike -> spike == largest || spike.candidate.isPresent())
             .filter(spike -> spike.extreme.value() != 0)
             .sorted(
-                Comparator.comparing((Spike s) -> s.candidate.isEmpty())
-                    .thenComparing(s -> -Math.abs(s.extreme.value())))
+                Comparator.comparing((Spike spike) -> spike != largest)
+                    .thenComparing(spike -> -Math.abs(spike.extreme.value())))
             .limit(labels)
-            .filter(s ->
-                s.candidate.isPresent()
-                    || s
-                        == spikes.stream()
-                            .max(Comparator.comparingDouble(o -> Math.abs(o.extreme.value())))
-                            .orElseThrow())
             .toList();
     List<Box> taken = new ArrayList<>();
     for (Spike spike : spikes) {

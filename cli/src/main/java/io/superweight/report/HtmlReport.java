@@ -157,7 +157,16 @@ public final class HtmlReport {
               "parameters"));
     }
     if (!found.stability().isEmpty()) {
-      Stability first = found.stability().getFirst();
+      // Under the policy that the prompts of this search were run with.
+      BosPolicy policy =
+          found.prompts().stream().anyMatch(Prompt::startsWithBos)
+              ? BosPolicy.ALWAYS
+              : BosPolicy.NEVER;
+      Stability first =
+          found.stability().stream()
+              .filter(stability -> stability.policy() == policy)
+              .findFirst()
+              .orElse(found.stability().getFirst());
       tiles.add(
           tile(
               first.same() + " of " + first.of(),
@@ -434,8 +443,19 @@ public final class HtmlReport {
         .append(" at least, with the whole interval, or makes the text collapse.</p>");
     if (!proof.sets().isEmpty()) {
       html.append(ForestFigure.html(proof));
-      for (SetVerdict set : proof.sets()) {
-        sentences(set);
+      SetVerdict first = proof.sets().getFirst();
+      List<SetVerdict> open =
+          proof.sets().stream()
+              .filter(set -> set == first || set.verdict() == Verdict.SUPER_WEIGHT)
+              .toList();
+      open.forEach(this::sentences);
+      int rest = proof.sets().size() - open.size();
+      if (rest > 0) {
+        html.append("<details class=\"others\"><summary>")
+            .append(rest == 1 ? "The other one" : "The other " + rest)
+            .append(" in words</summary>");
+        proof.sets().stream().filter(set -> !open.contains(set)).forEach(this::sentences);
+        html.append("</details>");
       }
     }
     html.append("</section>\n");

@@ -194,7 +194,7 @@ sealed interface Scale {
     if (size == 0) {
       return "0";
     }
-    if (size < 1e5 && size >= 1) {
+    if (size < 1e6 && size >= 1) {
       return sign
           + (size == Math.rint(size)
               ? String.format(Locale.ROOT, "%,.0f", size)
@@ -204,7 +204,7 @@ sealed interface Scale {
       return sign + String.format(Locale.ROOT, "%.3f", size).replaceAll("0+$", "");
     }
     String scientific = Numerals.value(size);
-    if (size >= 1e5) {
+    if (size >= 1e6) {
       int exponent = (int) Math.floor(Math.log10(size) + 1e-9);
       double mantissa = size / Math.pow(10, exponent);
       return sign

@@ -27,7 +27,7 @@ final class TrajectoryFigure {
     this.narrow = narrow;
     width = narrow ? 360 : 880;
     plot = narrow ? 200 : 260;
-    left = narrow ? 60 : 66;
+    left = narrow ? 68 : 72;
     right = narrow ? 10 : 16;
   }
 
