@@ -645,7 +645,7 @@ public abstract class DeviceContract {
           double expected = ACTIVATIONS[i][kind + 1];
           // Relative to the result, but for tails that are small beside x: there what a float32 sum
           // of x would feel.
-          double tolerance = Math.max(4e-7 * Math.abs(expected), 1e-9 * Math.abs(x[i]));
+          double tolerance = Math.max(4e-7 * Math.abs(expected), 1e-8 * Math.abs(x[i]));
           assertThat((double) got[i])
               .as("%s(%s)", kinds[kind], x[i])
               .isCloseTo(expected, within(tolerance));
@@ -674,7 +674,8 @@ public abstract class DeviceContract {
           float[] g = values(device, gated);
           for (int i = 0; i < x.length; i++) {
             double expected = activation(activation, x[i]);
-            assertThat((double) a[i]).isCloseTo(expected, within(4e-7 * Math.abs(expected) + 1e-9));
+            assertThat((double) a[i])
+                .isCloseTo(expected, within(4e-7 * Math.abs(expected) + 1e-8 * Math.abs(x[i])));
             assertThat(g[i]).isEqualTo(a[i] * up[i]);
           }
         }

@@ -313,7 +313,7 @@ public final class CpuDevice implements Device {
   }
 
   /** Queries of one task of attention. */
-  private static final int QUERIES = 32;
+  private static final int QUERIES = 20;
 
   private record AttentionTask(AttentionSpec.Span span, int head, int fromQuery, int queries) {}
 

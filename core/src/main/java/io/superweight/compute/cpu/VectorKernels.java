@@ -1,9 +1,15 @@
 package io.superweight.compute.cpu;
 
+import static io.superweight.compute.cpu.VectorTiles.LANES;
+import static io.superweight.compute.cpu.VectorTiles.SPECIES;
+
 import io.superweight.compute.Activation;
 import io.superweight.compute.AttentionSpec;
 import io.superweight.compute.Matrix;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
 
 /**
  * The loops in the Vector API. Only {@link CpuDevice} makes one, and only where the module is
@@ -41,12 +47,28 @@ final class VectorKernels implements Kernels {
 
   @Override
   public void add(MemorySegment y, MemorySegment x, float factor, long count) {
-    scalar.add(y, x, factor, count);
+    long i = 0;
+    for (; i <= count - LANES; i += LANES) {
+      FloatVector v = load(x, i);
+      store(load(y, i).add(factor == 1 ? v : v.mul(factor)), y, i);
+    }
+    if (i < count) {
+      VectorMask<Float> inside = SPECIES.indexInRange(i, count);
+      FloatVector v = load(x, i, inside);
+      store(load(y, i, inside).add(factor == 1 ? v : v.mul(factor)), y, i, inside);
+    }
   }
 
   @Override
   public void scale(MemorySegment x, float factor, long count) {
-    scalar.scale(x, factor, count);
+    long i = 0;
+    for (; i <= count - LANES; i += LANES) {
+      store(load(x, i).mul(factor), x, i);
+    }
+    if (i < count) {
+      VectorMask<Float> inside = SPECIES.indexInRange(i, count);
+      store(load(x, i, inside).mul(factor), x, i, inside);
+    }
   }
 
   @Override
@@ -56,17 +78,70 @@ final class VectorKernels implements Kernels {
 
   @Override
   public void softcap(MemorySegment x, float cap, long count) {
-    scalar.softcap(x, cap, count);
+    long i = 0;
+    for (; i <= count - LANES; i += LANES) {
+      store(VectorMath.tanh(load(x, i).div(cap)).mul(cap), x, i);
+    }
+    if (i < count) {
+      VectorMask<Float> inside = SPECIES.indexInRange(i, count);
+      store(VectorMath.tanh(load(x, i, inside).div(cap)).mul(cap), x, i, inside);
+    }
   }
 
   @Override
   public void activate(Activation activation, MemorySegment x, long count) {
-    scalar.activate(activation, x, count);
+    switch (activation) {
+      case SILU -> silu(x, count);
+      case GELU -> gelu(x, count);
+      case GELU_TANH -> geluTanh(x, count);
+      case RELU, RELU_SQUARED -> scalar.activate(activation, x, count);
+    }
+  }
+
+  private static void silu(MemorySegment x, long count) {
+    long i = 0;
+    for (; i <= count - LANES; i += LANES) {
+      store(VectorMath.silu(load(x, i)), x, i);
+    }
+    if (i < count) {
+      VectorMask<Float> inside = SPECIES.indexInRange(i, count);
+      store(VectorMath.silu(load(x, i, inside)), x, i, inside);
+    }
+  }
+
+  private static void gelu(MemorySegment x, long count) {
+    long i = 0;
+    for (; i <= count - LANES; i += LANES) {
+      store(VectorMath.gelu(load(x, i)), x, i);
+    }
+    if (i < count) {
+      VectorMask<Float> inside = SPECIES.indexInRange(i, count);
+      store(VectorMath.gelu(load(x, i, inside)), x, i, inside);
+    }
+  }
+
+  private static void geluTanh(MemorySegment x, long count) {
+    long i = 0;
+    for (; i <= count - LANES; i += LANES) {
+      store(VectorMath.geluTanh(load(x, i)), x, i);
+    }
+    if (i < count) {
+      VectorMask<Float> inside = SPECIES.indexInRange(i, count);
+      store(VectorMath.geluTanh(load(x, i, inside)), x, i, inside);
+    }
   }
 
   @Override
   public void gate(Activation activation, MemorySegment gate, MemorySegment up, long count) {
-    scalar.gate(activation, gate, up, count);
+    activate(activation, gate, count);
+    long i = 0;
+    for (; i <= count - LANES; i += LANES) {
+      store(load(gate, i).mul(load(up, i)), gate, i);
+    }
+    if (i < count) {
+      VectorMask<Float> inside = SPECIES.indexInRange(i, count);
+      store(load(gate, i, inside).mul(load(up, i, inside)), gate, i, inside);
+    }
   }
 
   @Override
@@ -77,7 +152,14 @@ final class VectorKernels implements Kernels {
       float epsilon,
       MemorySegment y,
       int cols) {
-    scalar.rmsNorm(x, weight, offset, epsilon, y, cols);
+    double squares = VectorReductions.squares(x, cols, 0);
+    float inverse = (float) (1 / Math.sqrt(squares / cols + epsilon));
+    for (int i = 0; i < cols; i += LANES) {
+      VectorMask<Float> inside = SPECIES.indexInRange(i, cols);
+      FloatVector normal = load(x, i, inside).mul(inverse);
+      store(
+          weight == null ? normal : normal.mul(load(weight, i, inside).add(offset)), y, i, inside);
+    }
   }
 
   @Override
@@ -88,7 +170,9 @@ final class VectorKernels implements Kernels {
       float epsilon,
       MemorySegment y,
       int cols) {
-    scalar.layerNorm(x, weight, bias, epsilon, y, cols);
+    double mean = VectorReductions.sum(x, cols) / cols;
+    double inverse = 1 / Math.sqrt(VectorReductions.squares(x, cols, mean) / cols + epsilon);
+    scalar.normalize(x, mean, inverse, weight, bias, y, cols);
   }
 
   @Override
@@ -102,16 +186,32 @@ final class VectorKernels implements Kernels {
       int queries,
       int position,
       AttentionSpec spec) {
-    scalar.attention(q, k, v, out, qStride, kvStride, queries, position, spec);
+    VectorAttention.attention(q, k, v, out, qStride, kvStride, queries, position, spec);
   }
 
   @Override
   public double logSumExp(MemorySegment x, int cols) {
-    return scalar.logSumExp(x, cols);
+    return VectorReductions.logSumExp(x, cols);
   }
 
   @Override
   public double divergence(MemorySegment p, MemorySegment q, int cols) {
-    return scalar.divergence(p, q, cols);
+    return VectorReductions.divergence(p, q, cols);
+  }
+
+  private static FloatVector load(MemorySegment x, long i) {
+    return FloatVector.fromMemorySegment(SPECIES, x, 4 * i, ByteOrder.nativeOrder());
+  }
+
+  private static FloatVector load(MemorySegment x, long i, VectorMask<Float> inside) {
+    return FloatVector.fromMemorySegment(SPECIES, x, 4 * i, ByteOrder.nativeOrder(), inside);
+  }
+
+  private static void store(FloatVector v, MemorySegment x, long i) {
+    v.intoMemorySegment(x, 4 * i, ByteOrder.nativeOrder());
+  }
+
+  private static void store(FloatVector v, MemorySegment x, long i, VectorMask<Float> inside) {
+    v.intoMemorySegment(x, 4 * i, ByteOrder.nativeOrder(), inside);
   }
 }

@@ -4,6 +4,8 @@ import static io.superweight.compute.cpu.VectorTiles.LANES;
 import static io.superweight.compute.cpu.VectorTiles.MAX_TOKENS;
 import static io.superweight.compute.cpu.VectorTiles.ROWS;
 import static io.superweight.compute.cpu.VectorTiles.SPECIES;
+import static io.superweight.compute.cpu.VectorTiles.firstOfTile;
+import static io.superweight.compute.cpu.VectorTiles.tiles;
 
 import io.superweight.compute.Matrix;
 import io.superweight.tensor.DType;
@@ -117,20 +119,6 @@ final class VectorProduct {
       scratch[worker] = new Scratch();
     }
     return scratch[worker];
-  }
-
-  /**
-   * The tiles that {@code tokens} tokens of a block are split into: as few as there can be, of
-   * sizes that differ by at most one.
-   */
-  private static int tiles(int tokens) {
-    return ceilDiv(tokens, MAX_TOKENS);
-  }
-
-  /** The first token of a tile; that of tile {@code tiles(tokens)} is {@code tokens}. */
-  private static int firstOfTile(int tokens, int tile) {
-    int tiles = tiles(tokens);
-    return tile * (tokens / tiles) + Math.min(tile, tokens % tiles);
   }
 
   /**

@@ -29,6 +29,20 @@ final class VectorTiles {
 
   private VectorTiles() {}
 
+  /**
+   * The tiles that so many tokens are split into: as few as there can be, of sizes that differ by
+   * at most one.
+   */
+  static int tiles(int tokens) {
+    return (tokens + MAX_TOKENS - 1) / MAX_TOKENS;
+  }
+
+  /** The first token of a tile; that of tile {@code tiles(tokens)} is {@code tokens}. */
+  static int firstOfTile(int tokens, int tile) {
+    int tiles = tiles(tokens);
+    return tile * (tokens / tiles) + Math.min(tile, tokens % tiles);
+  }
+
   /** Adds {@code steps · lanes} products to each of the {@code ROWS · tokens} sums. */
   static void accumulate(
       int tokens, float[] w, int wAt, float[] x, int xAt, int steps, float[] sums, int sumsAt) {

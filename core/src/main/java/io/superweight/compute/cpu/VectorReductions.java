@@ -1,0 +1,124 @@
+package io.superweight.compute.cpu;
+
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteOrder;
+import jdk.incubator.vector.DoubleVector;
+import jdk.incubator.vector.FloatVector;
+import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
+import jdk.incubator.vector.VectorSpecies;
+
+/**
+ * Sums over a row in float64: element i is added to lane {@code i mod lanes}, and the lanes from
+ * the first to the last.
+ */
+final class VectorReductions {
+  private static final VectorSpecies<Double> DOUBLES = DoubleVector.SPECIES_PREFERRED;
+  private static final int LANES = DOUBLES.length();
+
+  /** As many floats as there are doubles in a vector. */
+  private static final VectorSpecies<Float> FLOATS =
+      VectorSpecies.of(float.class, VectorShape.forBitSize(DOUBLES.vectorBitSize() / 2));
+
+  private VectorReductions() {}
+
+  /** {@code Σ (x[i] − center)²}. */
+  static double squares(MemorySegment x, int cols, double center) {
+    DoubleVector sum = DoubleVector.zero(DOUBLES);
+    int i = 0;
+    for (; i <= cols - LANES; i += LANES) {
+      DoubleVector v = load(x, i).sub(center);
+      sum = v.fma(v, sum);
+    }
+    if (i < cols) {
+      DoubleVector v = loadTail(x, i, cols, center).sub(center);
+      sum = v.fma(v, sum);
+    }
+    return total(sum);
+  }
+
+  /** {@code Σ x[i]}. */
+  static double sum(MemorySegment x, int cols) {
+    DoubleVector sum = DoubleVector.zero(DOUBLES);
+    int i = 0;
+    for (; i <= cols - LANES; i += LANES) {
+      sum = sum.add(load(x, i));
+    }
+    if (i < cols) {
+      sum = sum.add(loadTail(x, i, cols, 0));
+    }
+    return total(sum);
+  }
+
+  /** {@code log Σ exp(x[i])}. */
+  static double logSumExp(MemorySegment x, int cols) {
+    double max = max(x, cols);
+    DoubleVector sum = DoubleVector.zero(DOUBLES);
+    int i = 0;
+    for (; i <= cols - LANES; i += LANES) {
+      sum = sum.add(VectorMath.exp(load(x, i).sub(max)));
+    }
+    if (i < cols) {
+      sum = sum.add(VectorMath.exp(loadTail(x, i, cols, Double.NEGATIVE_INFINITY).sub(max)));
+    }
+    return max + Math.log(total(sum));
+  }
+
+  /** {@code Σ p log(p/q)} of the softmaxes p and q. */
+  static double divergence(MemorySegment p, MemorySegment q, int cols) {
+    double max = max(p, cols);
+    DoubleVector sum = DoubleVector.zero(DOUBLES);
+    DoubleVector weighted = DoubleVector.zero(DOUBLES);
+    for (int i = 0; i < cols; i += LANES) {
+      boolean whole = i <= cols - LANES;
+      DoubleVector x = whole ? load(p, i) : loadTail(p, i, cols, Double.NEGATIVE_INFINITY);
+      DoubleVector y = whole ? load(q, i) : loadTail(q, i, cols, 0);
+      DoubleVector e = VectorMath.exp(x.sub(max));
+      sum = sum.add(e);
+      // What has no probability has no part, however improbable it is in q.
+      VectorMask<Double> none = e.compare(VectorOperators.LT, 1e-300);
+      weighted = weighted.add(e.mul(x.sub(y)).blend(0, none));
+    }
+    double total = total(sum);
+    double logP = max + Math.log(total);
+    return total(weighted) / total - (logP - logSumExp(q, cols));
+  }
+
+  private static float max(MemorySegment x, int cols) {
+    FloatVector max = FloatVector.broadcast(FLOATS, Float.NEGATIVE_INFINITY);
+    int i = 0;
+    for (; i <= cols - LANES; i += LANES) {
+      max = max.max(FloatVector.fromMemorySegment(FLOATS, x, 4L * i, ByteOrder.nativeOrder()));
+    }
+    if (i < cols) {
+      VectorMask<Float> inside = FLOATS.indexInRange(i, cols);
+      FloatVector rest =
+          FloatVector.fromMemorySegment(FLOATS, x, 4L * i, ByteOrder.nativeOrder(), inside);
+      max = max.max(rest.blend(Float.NEGATIVE_INFINITY, inside.not()));
+    }
+    return max.reduceLanes(VectorOperators.MAX);
+  }
+
+  private static DoubleVector load(MemorySegment x, int i) {
+    FloatVector floats = FloatVector.fromMemorySegment(FLOATS, x, 4L * i, ByteOrder.nativeOrder());
+    return (DoubleVector) floats.convertShape(VectorOperators.F2D, DOUBLES, 0);
+  }
+
+  /** The rest of a row, followed by {@code filling}. */
+  private static DoubleVector loadTail(MemorySegment x, int i, int cols, double filling) {
+    VectorMask<Float> inside = FLOATS.indexInRange(i, cols);
+    FloatVector floats =
+        FloatVector.fromMemorySegment(FLOATS, x, 4L * i, ByteOrder.nativeOrder(), inside);
+    DoubleVector doubles = (DoubleVector) floats.convertShape(VectorOperators.F2D, DOUBLES, 0);
+    return doubles.blend(filling, DOUBLES.indexInRange(i, cols).not());
+  }
+
+  private static double total(DoubleVector lanes) {
+    double total = 0;
+    for (double lane : lanes.toArray()) {
+      total += lane;
+    }
+    return total;
+  }
+}
