@@ -91,8 +91,9 @@ class JudgeTest {
     assertThat(second.verdict()).isEqualTo(Verdict.SUPER_WEIGHT);
     assertThat(second.sentence())
         .isEqualTo(
-            "alone ×1.120, but the set does ×6.66 without it, ×31,137 with it: it is part of the"
-                + " super weight");
+            "alone ×1.120 (undecided), but the set does ×6.66 without it, ×31,137 with it: it is"
+                + " part of the super weight");
+    assertThat(second.aloneVerdict()).isEqualTo(Verdict.UNDECIDED);
     assertThat(set.sentence())
         .contains("multiplies perplexity by 31,137")
         .contains("×6.66, ×1.120");

@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -20,9 +21,32 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 /** The same model in both formats: the same logits, and the same weight at the same coordinate. */
 class GgufAgreementTest {
+  /**
+   * Fixtures with names or switches that {@link ToGguf} does not write; some llama.cpp does not
+   * know either.
+   */
+  private static final Set<String> NOT_CONVERTED =
+      Set.of(
+          "falcon-40b-style",
+          "falcon-sequential",
+          "granite",
+          "llama-bias-linear",
+          "llama-dynamic",
+          "llama-yarn",
+          "opt",
+          "phi-2-style",
+          "phi3-longrope",
+          "qwen2-moe",
+          "smollm3");
+
   static Stream<String> fixtures() throws IOException {
     try (Stream<Path> folders = Files.list(Fixtures.path("hf-tiny"))) {
-      return folders.map(f -> f.getFileName().toString()).sorted().toList().stream();
+      return folders
+          .map(f -> f.getFileName().toString())
+          .filter(name -> !NOT_CONVERTED.contains(name))
+          .sorted()
+          .toList()
+          .stream();
     }
   }
 
@@ -37,7 +61,8 @@ class GgufAgreementTest {
         Transformer expected = Transformer.load(original, device);
         Transformer actual = Transformer.load(converted, device)) {
       Random random = new Random(11);
-      int[] ids = IntStream.range(0, 40).map(i -> random.nextInt(320)).toArray();
+      int[] ids =
+          IntStream.range(0, 40).map(i -> random.nextInt(expected.vocabularySize())).toArray();
 
       float[] wanted = logits(expected, ids);
       float[] found = logits(actual, ids);
