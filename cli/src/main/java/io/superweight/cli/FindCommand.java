@@ -36,7 +36,11 @@ import picocli.CommandLine.ParentCommand;
           + "stream, takes the down projection that writes them apart into single weights, zeroes those and looks "
           + "again. Then zeroes them for good and measures what becomes of the text, next to controls.",
       "",
-      "“None found” is a result: many models have no super weight."
+      "“None found” is a result: many models have no super weight.",
+      "",
+      "  superweight find                                   the model that comes with it",
+      "  superweight find model.gguf --report page.html     with the figures, as a page",
+      "  superweight find ./model --bos never --json - | jq .verdict"
     },
     parameterListHeading = "%n",
     optionListHeading = "%nOptions:%n",

@@ -52,6 +52,7 @@ public final class Main {
     commandLine.setUsageHelpWidth(Math.clamp(terminal.columns(), 80, 110));
     commandLine.setUsageHelpLongOptionsMaxWidth(26);
     commandLine.setCaseInsensitiveEnumValuesAllowed(true);
+    HelpSections.install(commandLine);
     commandLine.setOverwrittenOptionsAllowed(false);
     commandLine.setAbbreviatedOptionsAllowed(false);
     commandLine.setExpandAtFiles(false); // a prompt may begin with @

@@ -21,9 +21,14 @@ import picocli.CommandLine.ParentCommand;
         "Record activations of a local model: whole, as safetensors, or the largest, as JSON Lines.",
     description = {
       "",
-      "Sites are embed, layers.N.resid.pre, layers.N.attn.out, layers.N.mlp.down.in, layers.N.mlp.down.out, "
-          + "layers.N.mlp.out, layers.N.resid.post, final_norm, logits; with experts also "
-          + "layers.N.mlp.experts.E.down.in and .out."
+      "Sites are",
+      "  embed, final_norm, logits",
+      "  layers.N.resid.pre, layers.N.attn.out, layers.N.mlp.out, layers.N.resid.post",
+      "  layers.N.mlp.down.in, layers.N.mlp.down.out (the down projection)",
+      "  layers.N.mlp.experts.E.down.in, layers.N.mlp.experts.E.down.out",
+      "",
+      "  superweight trace model.gguf --site 'layers.*.mlp.down.out' --out down.safetensors",
+      "  superweight trace --ids 1,35,431 --site logits --top 3"
     },
     parameterListHeading = "%n",
     optionListHeading = "%nOptions:%n")
@@ -46,6 +51,7 @@ final class TraceCommand implements Runnable {
 
   @Option(
       names = "--ids",
+      hideParamSyntax = true,
       paramLabel = "1,2,3",
       split = ",",
       description = "Token ids in place of --prompt, taken as they are")

@@ -29,7 +29,11 @@ import picocli.CommandLine.ParentCommand;
     header = "Prove what given weights do: zero them, together and each alone, next to controls.",
     description = {
       "",
-      "Takes coordinates as find --quiet prints them: layers.11.mlp.down[507,1229]. All of them are one set."
+      "Takes coordinates as find --quiet prints them. All of them together are one set: it is zeroed as a whole, "
+          + "each member alone, and the set without each member.",
+      "",
+      "  superweight verify model.gguf layers.11.mlp.down[507,1229] layers.11.mlp.down[507,1487]",
+      "  superweight find -q model.gguf | xargs superweight verify model.gguf"
     },
     parameterListHeading = "%n",
     optionListHeading = "%nOptions:%n")
