@@ -7,12 +7,10 @@ import io.superweight.find.Prompt;
 import io.superweight.report.CardJson;
 import io.superweight.report.ModelFacts;
 import io.superweight.report.Numerals;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ParentCommand;
 
@@ -41,34 +39,29 @@ final class CardCommand implements Runnable {
 
   @Mixin private ModelOptions options;
 
-  @Option(
-      names = "--json",
-      paramLabel = "FILE",
-      description = "Write everything as JSON (docs/json.md); - is standard output")
-  private Path json;
+  @Mixin private PromptOption prompt;
+
+  @Mixin private JsonOption json;
 
   @Override
   public void run() {
     Terminal terminal = options.terminal(parent);
-    boolean jsonToOut = json != null && json.toString().equals("-");
-    Optional<OutputFile> file =
-        json == null || jsonToOut ? Optional.empty() : Optional.of(OutputFile.at(json, "--json"));
+    Optional<OutputFile> file = json.file();
     Card card;
     ModelFacts facts;
-    options.prompts();
+    prompt.prompts(); // an empty one is told before the model is opened
     try (Progress progress = options.progress(terminal, false);
         OpenModel open = OpenModel.open(model, options, progress)) {
       progress.stage("measuring");
-      List<Prompt> prompts = options.encoded(open.tokenizer());
+      List<Prompt> prompts = prompt.encoded(open.tokenizer(), options.bos());
       card = Card.of(open.transformer(), prompts);
       facts = open.facts();
     }
-    file.ifPresent(f -> f.write(out -> CardJson.write(card, facts, out)));
-    if (jsonToOut) {
-      CardJson.write(card, facts, terminal.out());
-    } else {
-      print(card, facts, terminal);
-    }
+    json.write(
+        terminal,
+        file,
+        out -> CardJson.write(card, facts, out),
+        () -> print(card, facts, terminal));
   }
 
   private static void print(Card card, ModelFacts facts, Terminal terminal) {

@@ -6,7 +6,6 @@ import io.superweight.find.FindResult;
 import io.superweight.find.Finder;
 import io.superweight.find.Rule;
 import io.superweight.find.Verification;
-import io.superweight.find.VerificationText;
 import io.superweight.find.Verifier;
 import io.superweight.find.VerifyOptions;
 import io.superweight.find.VerifyPlan;
@@ -78,21 +77,7 @@ final class FindCommand implements Runnable {
               + "embedded model")
   private Boolean verify;
 
-  @Option(
-      names = "--importance",
-      paramLabel = "RATIO",
-      description = "Perplexity ratio from which on a weight is super. Default: 2")
-  private double importance = 2;
-
-  @Option(
-      names = "--text",
-      paramLabel = "FILE",
-      description =
-          "Text to measure on, documents separated by two or more blank lines. Default: built-in public-domain prose")
-  private Path text;
-
-  @Option(names = "--seed", paramLabel = "N", description = "Seed of controls and intervals")
-  private Long seed;
+  @Mixin private ProofOptions proofOptions;
 
   @Option(
       names = "--rule",
@@ -114,11 +99,9 @@ final class FindCommand implements Runnable {
       fallbackValue = "true")
   private boolean stability = true;
 
-  @Option(
-      names = "--json",
-      paramLabel = "FILE",
-      description = "Write everything as JSON (docs/json.md); - is standard output")
-  private Path json;
+  @Mixin private PromptOption prompt;
+
+  @Mixin private JsonOption json;
 
   @Option(
       names = "--report",
@@ -140,15 +123,18 @@ final class FindCommand implements Runnable {
     FindOptions findOptions =
         new FindOptions(
             chosenRule(),
-            options.prompts(),
+            prompt.prompts(),
             options.bos(),
             positive("--rounds", rounds),
             stability && !quiet,
             FindOptions.DEFAULT.maxRejected());
-    VerifyOptions verifyOptions = verifyOptions();
-    boolean jsonToOut = json != null && json.toString().equals("-");
-    Optional<OutputFile> jsonFile =
-        json == null || jsonToOut ? Optional.empty() : Optional.of(OutputFile.at(json, "--json"));
+    VerifyOptions verifyOptions = proofOptions.under(options.bos());
+    if (quiet && json.toStandardOutput()) {
+      throw new InputException(
+          InputException.Kind.USAGE,
+          "--quiet and --json both want standard output: leave one out, or give --json=FILE");
+    }
+    Optional<OutputFile> document = json.file();
     Optional<OutputFile> page =
         Optional.ofNullable(report).map(path -> OutputFile.at(path, "--report"));
 
@@ -157,23 +143,30 @@ final class FindCommand implements Runnable {
         OpenModel open = OpenModel.open(model, options, progress)) {
       progress.stage("searching");
       FindResult found = Finder.find(open.transformer(), open.tokenizer(), findOptions);
-      Optional<Verification> proof = prove(open, found, verifyOptions, progress);
+      Optional<Verification> proof = prove(open, found, verifyOptions, progress, terminal);
       result = new FindReport(Version.number(), open.facts(), findOptions, found, proof);
     }
-    jsonFile.ifPresent(file -> file.write(out -> FindJson.write(result, out)));
     page.ifPresent(file -> file.write(out -> HtmlReport.write(result, out)));
+    json.write(
+        terminal,
+        document,
+        out -> FindJson.write(result, out),
+        () -> print(result, page.isPresent(), terminal));
+  }
+
+  private void print(FindReport result, boolean page, Terminal terminal) {
     if (quiet) {
       coordinates(result).forEach(terminal.out()::println);
-    } else if (jsonToOut) {
-      FindJson.write(result, terminal.out());
-    } else {
-      FindTable.print(result, terminal);
-      page.ifPresent(file -> terminal.out().println("\nThe page is in " + report));
+      return;
+    }
+    FindTable.print(result, terminal);
+    if (page) {
+      terminal.out().println("\nThe page is in " + report);
     }
   }
 
   private Optional<Verification> prove(
-      OpenModel open, FindResult found, VerifyOptions how, Progress progress) {
+      OpenModel open, FindResult found, VerifyOptions how, Progress progress, Terminal terminal) {
     List<VerifyTarget> targets = Verifier.targets(found);
     if (Boolean.FALSE.equals(verify) || targets.isEmpty()) {
       return Optional.empty();
@@ -189,12 +182,15 @@ final class FindCommand implements Runnable {
           seconds = VerifyPlan.of(open.transformer(), targets, quicker).seconds(speed);
         }
       }
-      if (seconds > UNASKED_SECONDS
-          && model != null) { // the embedded model always gets its verdict
-        progress.line(
-            "not verified, it would take about "
-                + Numerals.seconds(seconds)
-                + ": pass --verify to have it done");
+      if (seconds > UNASKED_SECONDS) {
+        // Said also where progress is not shown: without it, candidates would pass for proven.
+        progress.clear();
+        terminal
+            .err()
+            .println(
+                "superweight: not verified, it would take about "
+                    + Numerals.seconds(seconds)
+                    + ", so these are candidates: pass --verify to have it done, or --no-verify");
         return Optional.empty();
       }
       how = quicker;
@@ -208,18 +204,6 @@ final class FindCommand implements Runnable {
         .verification()
         .map(Verification::superWeights)
         .orElseGet(() -> report.found().sources());
-  }
-
-  private VerifyOptions verifyOptions() {
-    if (!(importance > 1) || Double.isInfinite(importance)) {
-      throw new InputException(
-          InputException.Kind.USAGE, "--importance must be a ratio above 1, such as 2");
-    }
-    VerifyOptions how = VerifyOptions.defaults().withBos(options.bos()).withImportance(importance);
-    if (seed != null) {
-      how = how.withSeed(seed);
-    }
-    return text == null ? how : how.withText(VerificationText.of(text));
   }
 
   private Rule chosenRule() {

@@ -1,11 +1,7 @@
 package io.superweight.cli;
 
 import io.superweight.InputException;
-import io.superweight.find.Prompt;
 import io.superweight.tokenizer.BosPolicy;
-import io.superweight.tokenizer.Tokenizer;
-import java.util.ArrayList;
-import java.util.List;
 import picocli.CommandLine.Option;
 
 /** What each command that runs a model asks for. */
@@ -15,15 +11,6 @@ final class ModelOptions {
     AUTO,
     JAVA
   }
-
-  @Option(
-      names = "--prompt",
-      paramLabel = "TEXT",
-      description =
-          "Text to run the model on, repeatable. Default: the reference prompt, “"
-              + Prompt.REFERENCE
-              + "”")
-  private List<String> prompts = new ArrayList<>();
 
   @Option(
       names = "--bos",
@@ -52,25 +39,6 @@ final class ModelOptions {
 
   BosPolicy bos() {
     return bos;
-  }
-
-  boolean hasPrompts() {
-    return !prompts.isEmpty();
-  }
-
-  /** The prompts as given, or the reference prompt. */
-  List<String> prompts() {
-    for (String prompt : prompts) {
-      if (prompt.isEmpty()) {
-        throw new InputException(
-            InputException.Kind.TEXT, "--prompt is empty: give it some text, or leave it out");
-      }
-    }
-    return prompts.isEmpty() ? List.of(Prompt.REFERENCE) : prompts;
-  }
-
-  List<Prompt> encoded(Tokenizer tokenizer) {
-    return prompts().stream().map(text -> Prompt.of(text, tokenizer, bos)).toList();
   }
 
   int threads() {

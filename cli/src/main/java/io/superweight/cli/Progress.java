@@ -81,7 +81,8 @@ final class Progress implements PassListener, AutoCloseable {
     err.flush();
   }
 
-  private void clear() {
+  /** Takes the bar away, so that something else can be said. */
+  void clear() {
     if (barOpen) {
       err.print("\r\u001B[K");
       err.flush();

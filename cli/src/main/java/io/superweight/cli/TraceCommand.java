@@ -72,15 +72,17 @@ final class TraceCommand implements Runnable {
 
   @Mixin private ModelOptions options;
 
+  @Mixin private PromptOption prompt;
+
   @Override
   public void run() {
     Terminal terminal = options.terminal(parent);
     FindCommand.positive("--top", top);
-    if (!ids.isEmpty() && options.hasPrompts()) {
+    if (!ids.isEmpty() && prompt.given()) {
       throw new InputException(
           InputException.Kind.USAGE, "--ids and --prompt exclude each other: give one of them");
     }
-    options.prompts();
+    prompt.prompts(); // an empty one is told before the model is opened
     if (out != null) {
       OutputFile.at(out, "--out");
     }
@@ -89,7 +91,9 @@ final class TraceCommand implements Runnable {
       progress.stage("tracing");
       List<int[]> sequences =
           ids.isEmpty()
-              ? options.encoded(open.tokenizer()).stream().map(p -> p.idArray()).toList()
+              ? prompt.encoded(open.tokenizer(), options.bos()).stream()
+                  .map(p -> p.idArray())
+                  .toList()
               : List.of(ids.stream().mapToInt(Integer::intValue).toArray());
       Trace trace =
           Trace.record(

@@ -5,20 +5,19 @@ import io.superweight.find.Effect;
 import io.superweight.find.MemberVerdict;
 import io.superweight.find.SetVerdict;
 import io.superweight.find.Verification;
-import io.superweight.find.VerificationText;
 import io.superweight.find.Verifier;
 import io.superweight.find.VerifyOptions;
 import io.superweight.find.VerifyTarget;
 import io.superweight.model.Coordinate;
 import io.superweight.report.ModelFacts;
 import io.superweight.report.Numerals;
+import io.superweight.report.VerifyJson;
 import java.io.PrintStream;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
-import picocli.CommandLine.Option;
 import picocli.CommandLine.Parameters;
 import picocli.CommandLine.ParentCommand;
 
@@ -49,21 +48,9 @@ final class VerifyCommand implements Runnable {
 
   @Mixin private ModelOptions options;
 
-  @Option(
-      names = "--importance",
-      paramLabel = "RATIO",
-      description = "Perplexity ratio from which on a weight is super. Default: 2")
-  private double importance = 2;
+  @Mixin private ProofOptions proofOptions;
 
-  @Option(
-      names = "--text",
-      paramLabel = "FILE",
-      description =
-          "Text to measure on, documents separated by two or more blank lines. Default: built-in public-domain prose")
-  private Path text;
-
-  @Option(names = "--seed", paramLabel = "N", description = "Seed of controls and intervals")
-  private Long seed;
+  @Mixin private JsonOption json;
 
   @Override
   public void run() {
@@ -76,9 +63,8 @@ final class VerifyCommand implements Runnable {
           InputException.Kind.USAGE,
           "no coordinate given: write one like layers.11.mlp.down[507,1229]");
     }
-    VerifyOptions how = VerifyOptions.defaults().withBos(options.bos()).withImportance(importance);
-    how = seed == null ? how : how.withSeed(seed);
-    how = text == null ? how : how.withText(VerificationText.of(text));
+    VerifyOptions how = proofOptions.under(options.bos());
+    Optional<OutputFile> document = json.file();
     Verification proof;
     ModelFacts facts;
     try (Progress progress = options.progress(terminal, false);
@@ -93,7 +79,11 @@ final class VerifyCommand implements Runnable {
               how);
       facts = open.facts();
     }
-    print(proof, facts, terminal);
+    json.write(
+        terminal,
+        document,
+        out -> VerifyJson.write(Version.number(), facts, proof, out),
+        () -> print(proof, facts, terminal));
   }
 
   private static void print(Verification proof, ModelFacts facts, Terminal terminal) {

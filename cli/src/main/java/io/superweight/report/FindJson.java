@@ -213,7 +213,7 @@ public final class FindJson {
         });
   }
 
-  private static void verification(DocumentWriter json, Verification proof) {
+  static void verification(DocumentWriter json, Verification proof) {
     json.textOrNull("refusal", proof.refusal().orElse(""));
     protocol(json, proof.protocol());
     json.object("intact", () -> baseline(json, proof.intact()));

@@ -75,6 +75,18 @@ class JsonDocumentsTest {
   }
 
   @Test
+  void aProofAloneFitsItsSchemaAndSaysTheSameAsWithinAFind() throws IOException {
+    FindReport report = Samples.smol();
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    VerifyJson.write("1.2.3", report.model(), report.verification().orElseThrow(), out);
+    JsonNode document = JSON.readTree(out.toByteArray());
+
+    assertThat(SchemaCheck.errors(schema("verify-1.json"), document)).isEmpty();
+    assertThat(document.get("verification"))
+        .isEqualTo(JSON.readTree(find(report)).get("verification"));
+  }
+
+  @Test
   void fieldsKeepTheirOrderAndTheSameReportGivesTheSameBytes() {
     byte[] once = find(Samples.smol());
     assertThat(find(Samples.smol())).isEqualTo(once);
@@ -171,7 +183,7 @@ class JsonDocumentsTest {
   @Test
   void everyFieldOfTheSchemasIsExplained() throws IOException {
     String page = Files.readString(docs().resolve("json.md"));
-    for (String name : List.of("find-1.json", "card-1.json")) {
+    for (String name : List.of("find-1.json", "verify-1.json", "card-1.json")) {
       Set<String> fields = new TreeSet<>();
       fields(schema(name), fields);
       assertThat(fields)
