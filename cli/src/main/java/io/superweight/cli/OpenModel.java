@@ -10,9 +10,20 @@ import io.superweight.tokenizer.Tokenizer;
 import io.superweight.tokenizer.Tokenizers;
 
 /** A model that a command runs on, with all that belongs to it. */
-record OpenModel(
-    Checkpoint checkpoint, Tokenizer tokenizer, CpuDevice device, Transformer transformer)
-    implements AutoCloseable {
+final class OpenModel implements AutoCloseable {
+  private final boolean embedded;
+  private final Checkpoint checkpoint;
+  private final CpuDevice device;
+  private final Transformer transformer;
+  private Tokenizer tokenizer;
+
+  private OpenModel(
+      boolean embedded, Checkpoint checkpoint, CpuDevice device, Transformer transformer) {
+    this.embedded = embedded;
+    this.checkpoint = checkpoint;
+    this.device = device;
+    this.transformer = transformer;
+  }
 
   /**
    * Opens a model.
@@ -24,36 +35,53 @@ record OpenModel(
     int threads = options.threads();
     Checkpoint checkpoint =
         name == null ? Books12m.checkpoint() : new ModelLocator(System.getenv()).open(name);
-    Tokenizer tokenizer = null;
     CpuDevice device = null;
     try {
-      tokenizer = name == null ? Books12m.tokenizer() : Tokenizers.of(checkpoint);
       device = CpuDevice.create(threads);
       device.notice().ifPresent(progress::line);
       Transformer transformer = Transformer.load(checkpoint, device);
       transformer.listener(progress);
-      return new OpenModel(checkpoint, tokenizer, device, transformer);
+      return new OpenModel(name == null, checkpoint, device, transformer);
     } catch (RuntimeException e) {
       if (device != null) {
         device.close();
-      }
-      if (tokenizer != null) {
-        tokenizer.close();
       }
       checkpoint.close();
       throw e;
     }
   }
 
+  Checkpoint checkpoint() {
+    return checkpoint;
+  }
+
+  CpuDevice device() {
+    return device;
+  }
+
+  Transformer transformer() {
+    return transformer;
+  }
+
+  /** The tokenizer, opened when it is first asked for: token ids need none. */
+  Tokenizer tokenizer() {
+    if (tokenizer == null) {
+      tokenizer = embedded ? Books12m.tokenizer() : Tokenizers.of(checkpoint);
+    }
+    return tokenizer;
+  }
+
   ModelFacts facts() {
-    return ModelFacts.of(transformer, tokenizer);
+    return ModelFacts.of(transformer, tokenizer());
   }
 
   @Override
   public void close() {
     transformer.close();
     device.close();
-    tokenizer.close();
+    if (tokenizer != null) {
+      tokenizer.close();
+    }
     checkpoint.close();
   }
 }

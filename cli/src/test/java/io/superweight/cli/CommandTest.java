@@ -149,6 +149,14 @@ class CommandTest {
         .contains("\"layers.1.mlp.down.in\"", "\"layers.1.mlp.down.out\"", "\"logits\"");
   }
 
+  @Test
+  void traceOfTokenIdsNeedsNoTokenizer() {
+    String model = fixtures().resolve("hf-tiny/llama1-mha").toString();
+    Run run = run("trace", model, "--ids", "1,2,3", "--site", "logits", "--top", "1");
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    assertThat(run.out()).contains("\"site\":\"logits\"");
+  }
+
   static Stream<Arguments> badInput() {
     return Stream.of(
         Arguments.of(2, List.of("find", "--colour"), "unknown option"),
