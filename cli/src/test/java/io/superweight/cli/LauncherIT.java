@@ -74,6 +74,7 @@ class LauncherIT {
   void startsThroughALinkFromAnotherFolder() throws Exception {
     Path link = Files.createSymbolicLink(elsewhere.resolve("sw link"), launcher());
     Run run = run(List.of(link.toString(), "--version"), Map.of());
+    Files.delete(link); // JUnit warns of links that lead out of its folder
     assertThat(run.err()).isEmpty();
     assertThat(run.out()).startsWith("superweight ").contains("JDK ");
     assertThat(run.exitCode()).isZero();
@@ -116,13 +117,18 @@ class LauncherIT {
 
   @Test
   void promptsOutsideOfAsciiArriveWholeInAPlainLocale() throws Exception {
+    // The bytes of "数" spelt out: this JVM may run in a locale that cannot pass them on.
     Run run =
         run(
-            List.of(launcher().toString(), "trace", "--prompt", "Größe 数", "--site", "embed"),
+            List.of(
+                "bash",
+                "-c",
+                "\"$0\" card --json --prompt $'\\xe6\\x95\\xb0'",
+                launcher().toString()),
             Map.of("LC_ALL", "C", "LANG", "C"));
     assertThat(run.err()).isEmpty();
     assertThat(run.exitCode()).isZero();
-    assertThat(run.out()).contains("数").doesNotContain("\\uFFFD");
+    assertThat(run.out()).contains("\"text\" : \"数\"");
   }
 
   @Test
