@@ -27,6 +27,8 @@ final class Progress implements PassListener, AutoCloseable {
   private int pass;
   private long lastShown;
   private boolean barOpen;
+  private boolean interrupted;
+  private Thread onInterrupt;
 
   private Progress(PrintStream err, Kind kind, int columns) {
     this.err = err;
@@ -75,14 +77,22 @@ final class Progress implements PassListener, AutoCloseable {
     }
   }
 
-  private void draw(String text) {
+  private synchronized void draw(String text) {
+    if (interrupted) {
+      return;
+    }
+    if (onInterrupt == null) {
+      // Ctrl-C leaves a clean line behind.
+      onInterrupt = new Thread(this::interrupt, "progress-end");
+      Runtime.getRuntime().addShutdownHook(onInterrupt);
+    }
     barOpen = true;
     err.print("\r" + Columns.cut(text, Math.max(20, columns - 1)) + "\u001B[K");
     err.flush();
   }
 
   /** Takes the bar away, so that something else can be said. */
-  void clear() {
+  synchronized void clear() {
     if (barOpen) {
       err.print("\r\u001B[K");
       err.flush();
@@ -90,8 +100,21 @@ final class Progress implements PassListener, AutoCloseable {
     }
   }
 
-  @Override
-  public void close() {
+  private synchronized void interrupt() {
     clear();
+    interrupted = true;
+  }
+
+  @Override
+  public synchronized void close() {
+    clear();
+    if (onInterrupt != null && !interrupted) {
+      try {
+        Runtime.getRuntime().removeShutdownHook(onInterrupt);
+      } catch (IllegalStateException e) {
+        // the JVM is ending already, and the hook with it
+      }
+      onInterrupt = null;
+    }
   }
 }
