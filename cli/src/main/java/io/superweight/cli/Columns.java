@@ -60,13 +60,20 @@ final class Columns {
     return kept.append('…').toString();
   }
 
-  /** The words in lines of at most that width; a longer word is broken. */
+  /** Spaces at which a line would part a number from its sign or its unit. */
+  private static final Pattern TIED =
+      Pattern.compile("(?<=×) (?=[\\d∞])|(?<=\\d) (?=(?:%|nats|GB|MB|kB|GiB|MiB|s|ms)(?![\\w]))");
+
+  /**
+   * The words in lines of at most that width; a longer word is broken, a number and its unit stay
+   * together.
+   */
   static List<String> wrap(String text, int width) {
     List<String> lines = new ArrayList<>();
     StringBuilder line = new StringBuilder();
-    for (String word : text.split(" ")) {
+    for (String word : TIED.matcher(text).replaceAll("\u00A0").split(" ")) {
       if (!line.isEmpty() && width(line.toString()) + 1 + width(word) > width) {
-        lines.add(line.toString());
+        lines.add(untied(line));
         line.setLength(0);
       }
       if (!line.isEmpty()) {
@@ -75,12 +82,16 @@ final class Columns {
       line.append(word);
       while (width(line.toString()) > width && line.codePointCount(0, line.length()) > 1) {
         int fits = fitting(line, width);
-        lines.add(line.substring(0, fits));
+        lines.add(untied(line.substring(0, fits)));
         line.delete(0, fits);
       }
     }
-    lines.add(line.toString());
+    lines.add(untied(line));
     return lines;
+  }
+
+  private static String untied(CharSequence line) {
+    return line.toString().replace('\u00A0', ' ');
   }
 
   /** How many chars fit into that width, one character at least. */

@@ -36,6 +36,12 @@ class TextTest {
   }
 
   @Test
+  void aNumberIsNotPartedFromItsSignOrUnit() {
+    assertThat(Columns.wrap("together × 9,320 at 95 % in 61 s", 11))
+        .containsExactly("together", "× 9,320 at", "95 % in", "61 s");
+  }
+
+  @Test
   void aWordLongerThanTheLineIsBrokenAndNothingIsLost() {
     String text = "ab 数字数字数字 !!!!!!!!!!!!!!!!! cd";
     for (int width = 2; width < 30; width++) {
