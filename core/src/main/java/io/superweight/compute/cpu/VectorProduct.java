@@ -48,15 +48,17 @@ final class VectorProduct {
   private static final int PACKED = 8 << 20;
 
   /**
-   * Up to so many tokens bfloat16 weights are used from where they are stored; the bits are the
+   * Up to so many tokens the time is that of reading W: its rows are read in one run each, since x
+   * stays in the cache by itself, and bfloat16 is used from where it is stored. The bits are the
    * same either way.
    */
-  private static final int DIRECT = 48;
+  private static final int FEW = 48;
 
   private static final class Scratch {
     final float[] weights = new float[ROWS * PIECE];
     final float[] row = new float[PIECE + LANES];
-    final float[] sums = new float[ROWS_OF_TASK * TOKENS_OF_BLOCK * LANES];
+    final float[] sums = new float[(ROWS_OF_TASK * TOKENS_OF_BLOCK + LANES) * LANES];
+    final float[] totals = new float[ROWS_OF_TASK * TOKENS_OF_BLOCK + LANES];
   }
 
   private final Scratch[] scratch;
@@ -99,12 +101,15 @@ final class VectorProduct {
     workers.run(
         ceilDiv(w.rows(), rowsOfTask),
         (task, worker) -> {
-          int row = task * rowsOfTask;
-          int rows = Math.min(rowsOfTask, w.rows() - row);
-          for (int first = 0; first < tokens; first += TOKENS_OF_BLOCK) {
-            int count = Math.min(TOKENS_OF_BLOCK, tokens - first);
-            multiplyBlock(
-                w, row, rows, first * padded, count, y, fromToken + first, scratch(worker));
+          int end = Math.min(w.rows(), (task + 1) * rowsOfTask);
+          int rowsOfBlock = tokens <= FEW ? ROWS : rowsOfTask;
+          for (int row = task * rowsOfTask; row < end; row += rowsOfBlock) {
+            int rows = Math.min(rowsOfBlock, end - row);
+            for (int first = 0; first < tokens; first += TOKENS_OF_BLOCK) {
+              int count = Math.min(TOKENS_OF_BLOCK, tokens - first);
+              multiplyBlock(
+                  w, row, rows, first * padded, count, y, fromToken + first, scratch(worker));
+            }
           }
         });
   }
@@ -162,7 +167,7 @@ final class VectorProduct {
       int fromToken,
       Scratch s) {
     boolean direct =
-        w.dtype() == DType.BF16 && !w.transposed() && tokens <= DIRECT && w.cols() % LANES == 0;
+        w.dtype() == DType.BF16 && !w.transposed() && tokens <= FEW && w.cols() % LANES == 0;
     int tiles = tiles(tokens);
     int sumsOfTile = ROWS * tokens * LANES;
     Arrays.fill(s.sums, 0, ceilDiv(rows, ROWS) * sumsOfTile, 0);
@@ -188,16 +193,18 @@ final class VectorProduct {
         }
       }
     }
-    for (int r = 0; r < rows; r += ROWS) {
+    int vectors = ceilDiv(rows, ROWS) * ROWS * tokens;
+    for (int i = 0; i < vectors; i += LANES) {
+      VectorTotals.of(s.sums, i * LANES, LANES, s.totals, i, s.row);
+    }
+    for (int r = 0; r < rows; r++) {
       for (int tile = 0; tile < tiles; tile++) {
         int first = firstOfTile(tokens, tile);
         int count = firstOfTile(tokens, tile + 1) - first;
-        int sumsAt = r / ROWS * sumsOfTile + ROWS * first * LANES;
+        int at = r / ROWS * ROWS * tokens + ROWS * first + r % ROWS * count;
         for (int t = 0; t < count; t++) {
-          long to = (long) (fromToken + first + t) * w.rows() + row + r;
-          for (int i = 0; i < Math.min(ROWS, rows - r); i++) {
-            y.setAtIndex(FLOAT, to + i, total(s.sums, sumsAt + (i * count + t) * LANES));
-          }
+          y.setAtIndex(
+              FLOAT, (long) (fromToken + first + t) * w.rows() + row + r, s.totals[at + t]);
         }
       }
     }
@@ -267,26 +274,8 @@ final class VectorProduct {
                 .fma(FloatVector.fromArray(SPECIES, tail, 0), sum);
       }
       sum.intoArray(sums, 0);
-      y.setAtIndex(FLOAT, (long) m * stride + column, total(sums, 0));
+      y.setAtIndex(FLOAT, (long) m * stride + column, VectorTotals.of(sums, 0));
     }
-  }
-
-  /** The sum of all lanes, halves onto halves: {@code reduceLanes} promises no order. */
-  private static float total(float[] sums, int at) {
-    if (LANES == 16) {
-      return eighth(sums, at) + eighth(sums, at + 1);
-    }
-    for (int half = LANES / 2; half > 0; half /= 2) {
-      for (int lane = at; lane < at + half; lane++) {
-        sums[lane] += sums[lane + half];
-      }
-    }
-    return sums[at];
-  }
-
-  private static float eighth(float[] sums, int at) {
-    return ((sums[at] + sums[at + 8]) + (sums[at + 4] + sums[at + 12]))
-        + ((sums[at + 2] + sums[at + 10]) + (sums[at + 6] + sums[at + 14]));
   }
 
   private static int padded(int cols) {

@@ -13,12 +13,11 @@ import java.util.Random;
 
 /**
  * Prints how fast products are, beside a loop that only reads: {@code java --add-modules
- * jdk.incubator.vector -cp … ProductSpeed [threads] [dtype,…] [tokens,…] [rows x cols,…]}. Not a
- * test: the figures depend on what else the machine does.
+ * jdk.incubator.vector -cp … ProductSpeed [threads] [dtype,…] [tokens,…] [rows x cols,…] [megabytes
+ * of weights]}. Not a test: the figures depend on what else the machine does.
  */
 final class ProductSpeed {
   private static final int ROUNDS = 7;
-  private static final long BYTES = 256 << 20;
 
   private ProductSpeed() {}
 
@@ -31,9 +30,10 @@ final class ProductSpeed {
     try (CpuDevice device = CpuDevice.create(threads);
         Arena arena = Arena.ofShared()) {
       System.out.println(device.description());
-      MemorySegment weights = arena.allocate(BYTES, 64);
+      long megabytes = args.length > 4 ? Long.parseLong(args[4]) : 256;
+      MemorySegment weights = arena.allocate(megabytes << 20, 64);
       Random random = new Random(1);
-      for (long i = 0; i < BYTES; i += 8) {
+      for (long i = 0; i < weights.byteSize(); i += 8) {
         // Bytes 0x10 to 0x3f: harmless numbers in every type.
         weights.set(
             ValueLayout.JAVA_LONG,
@@ -68,7 +68,7 @@ final class ProductSpeed {
       int cols,
       int tokens) {
     long bytes = dtype.bytes((long) rows * cols);
-    int matrices = (int) Math.max(1, BYTES / bytes);
+    int matrices = (int) Math.max(1, weights.byteSize() / bytes);
     try (Device.Scope scope = device.scope();
         Workers workers = new Workers(threads)) {
       Buffer x = scope.allocate(tokens, cols);
@@ -76,13 +76,14 @@ final class ProductSpeed {
       device.host(x).asSlice(0, 4L * tokens * cols).fill((byte) 0x3c);
       double[] seconds = new double[ROUNDS];
       double[] reading = new double[ROUNDS];
-      int uses =
-          (int) Math.max(1, Math.min(matrices, 100_000_000_000L / (2L * rows * cols * tokens)));
+      int uses = Math.clamp(4_000_000_000L / (2L * rows * cols * tokens), 1, 1000);
       for (int round = -2; round < ROUNDS; round++) {
         long start = now(threads);
         for (int i = 0; i < uses; i++) {
           device.matmul(
-              x, new Matrix(dtype, weights.asSlice(i * bytes, bytes), rows, cols, false), y);
+              x,
+              new Matrix(dtype, weights.asSlice(i % matrices * bytes, bytes), rows, cols, false),
+              y);
         }
         long middle = now(threads);
         read(workers, weights.asSlice(0, matrices * bytes / 64 * 64));
