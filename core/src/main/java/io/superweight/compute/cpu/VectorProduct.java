@@ -26,6 +26,9 @@ import jdk.incubator.vector.FloatVector;
 final class VectorProduct {
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT;
 
+  /** Which saves the check. */
+  private static final ValueLayout.OfFloat UNALIGNED = ValueLayout.JAVA_FLOAT_UNALIGNED;
+
   /**
    * Elements of a row of W that are widened at a time: a multiple of all block sizes; 16 KB for 4
    * rows.
@@ -197,14 +200,14 @@ final class VectorProduct {
     for (int i = 0; i < vectors; i += LANES) {
       VectorTotals.of(s.sums, i * LANES, LANES, s.totals, i, s.row);
     }
-    for (int r = 0; r < rows; r++) {
-      for (int tile = 0; tile < tiles; tile++) {
-        int first = firstOfTile(tokens, tile);
-        int count = firstOfTile(tokens, tile + 1) - first;
-        int at = r / ROWS * ROWS * tokens + ROWS * first + r % ROWS * count;
-        for (int t = 0; t < count; t++) {
-          y.setAtIndex(
-              FLOAT, (long) (fromToken + first + t) * w.rows() + row + r, s.totals[at + t]);
+    for (int tile = 0; tile < tiles; tile++) {
+      int first = firstOfTile(tokens, tile);
+      int count = firstOfTile(tokens, tile + 1) - first;
+      for (int t = 0; t < count; t++) {
+        long to = 4 * ((long) (fromToken + first + t) * w.rows() + row);
+        for (int r = 0; r < rows; r++) {
+          int at = (r / ROWS * tokens + first) * ROWS + r % ROWS * count + t;
+          y.set(UNALIGNED, to + 4 * r, s.totals[at]);
         }
       }
     }
