@@ -88,11 +88,6 @@ final class Declaration {
     return this;
   }
 
-  Declaration interleavedRope() {
-    interleavedRope = true;
-    return this;
-  }
-
   Declaration layerNorm() {
     normKind = NormKind.LAYER;
     return this;
