@@ -158,7 +158,7 @@ public final class Samples {
         "GGUF gpt2/smollm",
         1,
         false,
-        "java, Vector API 512 bit, 2 threads");
+        "java, Vector API 512 bit, f32, 2 threads");
   }
 
   static FindResult found() {
@@ -508,7 +508,7 @@ public final class Samples {
             8,
             2,
             31,
-            "java, Vector API 512 bit, 2 threads",
+            "java, Vector API 512 bit, f32, 2 threads",
             "Q4_1",
             "a text loops where its last 32 tokens repeat a pattern of at most 16",
             41.2),

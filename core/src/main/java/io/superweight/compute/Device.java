@@ -12,8 +12,11 @@ import java.util.List;
  */
 public interface Device extends AutoCloseable {
 
-  /** What it is, for reports: {@code "java, Vector API 512 bit, 2 threads"}. */
+  /** What it is, for reports: {@code "java, Vector API 512 bit, f32, 2 threads"}. */
   String description();
+
+  /** What its products do to their input. */
+  Precision precision();
 
   /** Memory that is freed as one. */
   interface Scope extends AutoCloseable {
@@ -43,10 +46,10 @@ public interface Device extends AutoCloseable {
   float[] row(Matrix w, int row);
 
   /**
-   * {@code y[m, column] = Σ_k x[m, k] · weights[k]}: one output channel computed again with other
-   * weights, rounded as {@link #matmul} rounds.
+   * {@code y[m, column] = Σ_k x[m, k] · weights[k]}: the output channel {@code column} of w
+   * computed again with other weights, x rounded as {@link #matmul} with w rounds it.
    */
-  void matmulColumn(Buffer x, float[] weights, Buffer y, int column);
+  void matmulColumn(Buffer x, Matrix w, float[] weights, Buffer y, int column);
 
   /** {@code out[i, :] = table[ids[i], :]}. */
   void embed(Matrix table, int[] ids, Buffer out);

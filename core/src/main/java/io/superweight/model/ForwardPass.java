@@ -691,7 +691,8 @@ final class ForwardPass implements AutoCloseable {
     rows.forEach((row, columns) -> {
       float[] edited = device.row(matrix, row);
       columns.forEach((column, value) -> edited[column] = value);
-      device.matmulColumn(x.rows(begin, end - begin), edited, y.rows(begin, end - begin), row);
+      device.matmulColumn(
+          x.rows(begin, end - begin), matrix, edited, y.rows(begin, end - begin), row);
     });
   }
 

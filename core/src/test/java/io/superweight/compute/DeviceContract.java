@@ -36,7 +36,53 @@ public abstract class DeviceContract {
   };
 
   /** A new device of so many threads; the test closes it. */
-  protected abstract Device device(int threads);
+  protected abstract Device device(int threads, Precision precision);
+
+  protected final Device device(int threads) {
+    return device(threads, Precision.F32);
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = DType.class,
+      names = {"BF16", "F16", "F32", "Q8_0"})
+  void withBfloat16PrecisionXIsRoundedForBfloat16WeightsAndForNoOthers(DType dtype) {
+    Random random = new Random(91);
+    try (Device device = device(2, Precision.BF16);
+        Arena arena = Arena.ofShared();
+        Device.Scope scope = device.scope()) {
+      assertThat(device.precision()).isEqualTo(Precision.BF16);
+      for (int tokens : TOKENS) {
+        int rows = ROWS[random.nextInt(ROWS.length)];
+        int cols = cols(random, dtype);
+        Weights w = weights(random, arena, dtype, rows, cols, false);
+        float[] x = gaussian(random, tokens * cols);
+        float[] expected = x.clone();
+        for (int i = 0; dtype == DType.BF16 && i < x.length; i++) {
+          int bits = Float.floatToRawIntBits(x[i]);
+          int rest = bits & 0xffff;
+          int up = rest > 0x8000 || rest == 0x8000 && (bits & 0x10000) != 0 ? 0x10000 : 0;
+          expected[i] = Float.intBitsToFloat((bits & 0xffff0000) + up);
+        }
+        Buffer y = scope.allocate(tokens, rows);
+        device.matmul(scope.upload(x, cols), w.matrix, y);
+        assertProduct(expected, w, values(device, y), tokens);
+        int column = random.nextInt(rows);
+        Buffer again = scope.allocate(tokens, rows);
+        device.matmulColumn(
+            scope.upload(x, cols), w.matrix, device.row(w.matrix, column), again, column);
+        Weights one =
+            new Weights(
+                new Matrix(DType.F32, arena.allocate(4L * cols), 1, cols, false),
+                new float[][] {w.values[column]});
+        float[] picked = new float[tokens];
+        for (int m = 0; m < tokens; m++) {
+          picked[m] = values(device, again)[m * rows + column];
+        }
+        assertProduct(expected, one, picked, tokens);
+      }
+    }
+  }
 
   @ParameterizedTest
   @EnumSource(DType.class)
@@ -249,7 +295,7 @@ public abstract class DeviceContract {
         Weights w = weights(random, arena, DType.F32, 1, cols, false);
         Buffer y = scope.allocate(tokens, rows);
         int column = random.nextInt(rows);
-        device.matmulColumn(scope.upload(x, cols), w.values[0], y, column);
+        device.matmulColumn(scope.upload(x, cols), w.matrix, w.values[0], y, column);
         float[] got = values(device, y);
         float[] picked = new float[tokens];
         for (int m = 0; m < tokens; m++) {
@@ -822,7 +868,7 @@ public abstract class DeviceContract {
               d -> d.addBias(a, b),
               d -> d.rmsNorm(a, b, 0, 0, a),
               d -> d.gatherRows(a, new int[] {0}, b),
-              d -> d.matmulColumn(a, new float[3], a, 3),
+              d -> d.matmulColumn(a, w, new float[w.cols()], a, a.cols()),
               d -> d.logProbabilities(a, new int[] {0, 3}),
               d -> d.embed(w, new int[] {4}, scope.allocate(1, 5)));
       for (Consumer<Device> call : wrong) {

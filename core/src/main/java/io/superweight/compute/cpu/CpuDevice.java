@@ -5,6 +5,7 @@ import io.superweight.compute.AttentionSpec;
 import io.superweight.compute.Buffer;
 import io.superweight.compute.Device;
 import io.superweight.compute.Matrix;
+import io.superweight.compute.Precision;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -28,22 +29,56 @@ public final class CpuDevice implements Device {
 
   private static final String VECTOR_MODULE = "jdk.incubator.vector";
 
+  private final String name;
   private final Kernels kernels;
+  private final Product product;
+  private final Precision precision;
   private final Workers workers;
 
-  CpuDevice(Kernels kernels, int threads) {
+  CpuDevice(String name, Kernels kernels, Product product, Precision precision, int threads) {
+    this.name = name;
     this.kernels = kernels;
+    this.product = product;
+    this.precision = precision;
     this.workers = new Workers(threads);
   }
 
-  /** A device that uses all processors. */
+  /** A device in float32 that uses all processors. */
   public static CpuDevice create() {
     return create(Runtime.getRuntime().availableProcessors());
   }
 
-  /** A device that uses so many threads, the calling one among them. */
+  /** A device in float32 that uses so many threads, the calling one among them. */
   public static CpuDevice create(int threads) {
-    return new CpuDevice(vectorModule() ? vectorKernels(threads) : new ScalarKernels(), threads);
+    return create(threads, Precision.F32);
+  }
+
+  /** The device that is Java throughout. */
+  public static CpuDevice create(int threads, Precision precision) {
+    return with("java", product(threads), precision, threads);
+  }
+
+  /**
+   * A device whose products somebody else computes.
+   *
+   * @param name first word of its description
+   * @param product closed with the device
+   */
+  public static CpuDevice with(String name, Product product, Precision precision, int threads) {
+    return new CpuDevice(name, kernels(), product, precision, threads);
+  }
+
+  /** The products of the device that is Java throughout. */
+  public static Product product(int threads) {
+    return vectorModule()
+        ? make(Product.class, "VectorProduct", new Class<?>[] {int.class}, threads)
+        : new ScalarProduct();
+  }
+
+  private static Kernels kernels() {
+    return vectorModule()
+        ? make(Kernels.class, "VectorKernels", new Class<?>[0])
+        : new ScalarKernels();
   }
 
   private static boolean vectorModule() {
@@ -51,12 +86,12 @@ public final class CpuDevice implements Device {
   }
 
   /** By name, so that nothing here links a class of a module that may be missing. */
-  static Kernels vectorKernels(int threads) {
+  private static <T> T make(Class<T> as, String name, Class<?>[] types, Object... arguments) {
     try {
-      return (Kernels)
-          Class.forName("io.superweight.compute.cpu.VectorKernels")
-              .getDeclaredConstructor(int.class)
-              .newInstance(threads);
+      return as.cast(
+          Class.forName(CpuDevice.class.getPackageName() + "." + name)
+              .getDeclaredConstructor(types)
+              .newInstance(arguments));
     } catch (ReflectiveOperationException e) {
       throw new IllegalStateException("the vector kernels cannot be loaded", e);
     }
@@ -64,11 +99,18 @@ public final class CpuDevice implements Device {
 
   @Override
   public String description() {
-    return "java, "
-        + kernels.description()
+    return name
+        + ", "
+        + product.description()
+        + (precision == Precision.BF16 ? ", bf16" : ", f32")
         + ", "
         + workers.threads()
         + (workers.threads() == 1 ? " thread" : " threads");
+  }
+
+  @Override
+  public Precision precision() {
+    return precision;
   }
 
   /** One line that says how to make this device faster; empty where it is as fast as it gets. */
@@ -120,7 +162,7 @@ public final class CpuDevice implements Device {
     require(
         x.cols() == w.cols() && y.cols() == w.rows() && x.rows() == y.rows(),
         shape(x) + " · [" + w.rows() + ", " + w.cols() + "]ᵀ does not give " + shape(y));
-    kernels.matmul(workers, x.data(), x.rows(), w, y.data());
+    product.multiply(workers, x.data(), x.rows(), w, precision.rounds(w.dtype()), y.data());
   }
 
   @Override
@@ -131,9 +173,13 @@ public final class CpuDevice implements Device {
   }
 
   @Override
-  public void matmulColumn(Buffer x, float[] weights, Buffer y, int column) {
+  public void matmulColumn(Buffer x, Matrix w, float[] weights, Buffer y, int column) {
     require(
-        x.cols() == weights.length && x.rows() == y.rows() && 0 <= column && column < y.cols(),
+        x.cols() == weights.length
+            && w.cols() == weights.length
+            && x.rows() == y.rows()
+            && 0 <= column
+            && column < y.cols(),
         shape(x)
             + " · ["
             + weights.length
@@ -147,7 +193,8 @@ public final class CpuDevice implements Device {
         (task, worker) -> {
           int from = task * tokensOfTask;
           int to = Math.min(x.rows(), from + tokensOfTask);
-          kernels.matmulColumn(x.data(), from, to, weights, y.data(), y.cols(), column);
+          product.column(
+              x.data(), from, to, weights, precision.rounds(w.dtype()), y.data(), y.cols(), column);
         });
   }
 
@@ -440,6 +487,7 @@ public final class CpuDevice implements Device {
   @Override
   public void close() {
     workers.close();
+    product.close();
   }
 
   private interface RowWork {

@@ -2,34 +2,16 @@ package io.superweight.compute.cpu;
 
 import io.superweight.compute.Activation;
 import io.superweight.compute.AttentionSpec;
-import io.superweight.compute.Matrix;
 import java.lang.foreign.MemorySegment;
 
 /**
- * The loops of a CPU device, on one thread each where no {@link Workers} are passed. Segments are
- * float32 in native order unless a {@link Matrix} says otherwise; shapes have been checked. {@link
- * ScalarKernels} is the readable definition of each; what computes faster is held against it by the
- * tests.
+ * The loops of a CPU device, but products, on one thread each. Segments are float32 in native
+ * order; shapes have been checked. {@link ScalarKernels} is the readable definition of each; what
+ * computes faster is held against it by the tests.
  */
 interface Kernels {
   /** For reports: {@code "scalar"}, {@code "Vector API 512 bit"}. */
   String description();
-
-  /** {@code y[m, n] = Σ_k x[m, k] · W[n, k]}, on all threads. */
-  void matmul(Workers workers, MemorySegment x, int tokens, Matrix w, MemorySegment y);
-
-  /**
-   * {@code y[m · stride + column] = Σ_k x[m, k] · weights[k]} for some m, with the bits of {@link
-   * #matmul}.
-   */
-  void matmulColumn(
-      MemorySegment x,
-      int fromToken,
-      int toToken,
-      float[] weights,
-      MemorySegment y,
-      int stride,
-      int column);
 
   /** {@code y[i] += factor · x[i]} for i below count, and so on. */
   void add(MemorySegment y, MemorySegment x, float factor, long count);

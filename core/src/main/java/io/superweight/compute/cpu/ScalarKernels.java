@@ -2,7 +2,6 @@ package io.superweight.compute.cpu;
 
 import io.superweight.compute.Activation;
 import io.superweight.compute.AttentionSpec;
-import io.superweight.compute.Matrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
@@ -16,65 +15,6 @@ final class ScalarKernels implements Kernels {
   @Override
   public String description() {
     return "scalar";
-  }
-
-  /** Rows of W that one task computes. */
-  private static final int ROWS_OF_TASK = 16;
-
-  @Override
-  public void matmul(Workers workers, MemorySegment x, int tokens, Matrix w, MemorySegment y) {
-    int k = w.cols();
-    workers.run(
-        (w.rows() + ROWS_OF_TASK - 1) / ROWS_OF_TASK,
-        (task, worker) -> {
-          float[] weights = new float[k];
-          float[] row = new float[k];
-          int end = Math.min(w.rows(), (task + 1) * ROWS_OF_TASK);
-          for (int n = task * ROWS_OF_TASK; n < end; n++) {
-            RowReader.read(w, n, 0, k, weights, 0);
-            for (int m = 0; m < tokens; m++) {
-              load(x, (long) m * k, row);
-              y.setAtIndex(FLOAT, (long) m * w.rows() + n, dot(row, weights, k));
-            }
-          }
-        });
-  }
-
-  @Override
-  public void matmulColumn(
-      MemorySegment x,
-      int fromToken,
-      int toToken,
-      float[] weights,
-      MemorySegment y,
-      int stride,
-      int column) {
-    int k = weights.length;
-    float[] row = new float[k];
-    for (int m = fromToken; m < toToken; m++) {
-      load(x, (long) m * k, row);
-      y.setAtIndex(FLOAT, (long) m * stride + column, dot(row, weights, k));
-    }
-  }
-
-  /** {@code LANES} running sums with fused multiply-add, then halves onto halves. */
-  private static float dot(float[] a, float[] b, int count) {
-    float[] sums = new float[LANES];
-    int k = 0;
-    for (; k <= count - LANES; k += LANES) {
-      for (int lane = 0; lane < LANES; lane++) {
-        sums[lane] = Math.fma(a[k + lane], b[k + lane], sums[lane]);
-      }
-    }
-    for (int lane = 0; k < count; k++, lane++) {
-      sums[lane] = Math.fma(a[k], b[k], sums[lane]);
-    }
-    for (int half = LANES / 2; half > 0; half /= 2) {
-      for (int lane = 0; lane < half; lane++) {
-        sums[lane] += sums[lane + half];
-      }
-    }
-    return sums[0];
   }
 
   @Override
@@ -219,7 +159,7 @@ final class ScalarKernels implements Kernels {
       float max = Float.NEGATIVE_INFINITY;
       for (int j = first; j <= last; j++) {
         load(k, (long) j * kvStride, row);
-        float score = dot(query, row, d) * spec.scale();
+        float score = ScalarProduct.dot(query, row, d) * spec.scale();
         scores[j] = spec.softcap() == 0 ? score : capped(score, spec.softcap());
         max = Math.max(max, scores[j]);
       }

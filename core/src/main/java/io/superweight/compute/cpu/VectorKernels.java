@@ -5,7 +5,6 @@ import static io.superweight.compute.cpu.VectorTiles.SPECIES;
 
 import io.superweight.compute.Activation;
 import io.superweight.compute.AttentionSpec;
-import io.superweight.compute.Matrix;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
@@ -17,32 +16,10 @@ import jdk.incubator.vector.VectorMask;
  */
 final class VectorKernels implements Kernels {
   private final ScalarKernels scalar = new ScalarKernels();
-  private final VectorProduct product;
-
-  VectorKernels(int threads) {
-    product = new VectorProduct(threads);
-  }
 
   @Override
   public String description() {
     return "Vector API " + VectorTiles.SPECIES.vectorBitSize() + " bit";
-  }
-
-  @Override
-  public void matmul(Workers workers, MemorySegment x, int tokens, Matrix w, MemorySegment y) {
-    product.multiply(workers, x, tokens, w, y);
-  }
-
-  @Override
-  public void matmulColumn(
-      MemorySegment x,
-      int fromToken,
-      int toToken,
-      float[] weights,
-      MemorySegment y,
-      int stride,
-      int column) {
-    VectorProduct.column(x, fromToken, toToken, weights, y, stride, column);
   }
 
   @Override

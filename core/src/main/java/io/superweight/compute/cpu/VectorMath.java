@@ -155,4 +155,12 @@ final class VectorMath {
   private static DoubleVector broadcast(double value) {
     return DoubleVector.broadcast(DOUBLES, value);
   }
+
+  /** As {@link Bfloat16#round}. */
+  static FloatVector roundToBfloat16(FloatVector x) {
+    IntVector bits = x.reinterpretAsInts();
+    IntVector odd = bits.lanewise(VectorOperators.LSHR, 16).and(1);
+    FloatVector nearest = bits.add(0x7fff).add(odd).and(0xffff0000).reinterpretAsFloats();
+    return nearest.blend(x, x.test(VectorOperators.IS_NAN));
+  }
 }

@@ -23,7 +23,7 @@ import jdk.incubator.vector.FloatVector;
  * goes on. So W is read once, in place, in long runs, at any number of tokens, and no more of it
  * than {@code ROWS · PIECE} elements a thread is ever held in float32.
  */
-final class VectorProduct {
+final class VectorProduct implements Product {
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT;
 
   /** Which saves the check. */
@@ -71,18 +71,30 @@ final class VectorProduct {
     scratch = new Scratch[threads];
   }
 
-  /** {@code y[m, n] = Σ_k x[m, k] · W[n, k]}. */
-  void multiply(Workers workers, MemorySegment x, int tokens, Matrix w, MemorySegment y) {
+  @Override
+  public String description() {
+    return "Vector API " + SPECIES.vectorBitSize() + " bit";
+  }
+
+  @Override
+  public void multiply(
+      Workers workers, MemorySegment x, int tokens, Matrix w, boolean rounded, MemorySegment y) {
     int padded = padded(w.cols());
     int most =
         Math.max(TOKENS_OF_BLOCK, PACKED / Math.max(1, padded) / TOKENS_OF_BLOCK * TOKENS_OF_BLOCK);
     for (int from = 0; from < tokens; from += most) {
-      multiply(workers, x, from, Math.min(most, tokens - from), w, y);
+      multiply(workers, x, from, Math.min(most, tokens - from), w, rounded, y);
     }
   }
 
   private void multiply(
-      Workers workers, MemorySegment x, int fromToken, int tokens, Matrix w, MemorySegment y) {
+      Workers workers,
+      MemorySegment x,
+      int fromToken,
+      int tokens,
+      Matrix w,
+      boolean rounded,
+      MemorySegment y) {
     int cols = w.cols();
     int padded = padded(cols);
     if (packed.length < tokens * padded) {
@@ -97,7 +109,7 @@ final class VectorProduct {
           int count = Math.min(TOKENS_OF_BLOCK, tokens - first);
           int tile = task / blocks;
           if (tile < tiles(count)) {
-            pack(x, fromToken + first, count, tile, cols, first * padded);
+            pack(x, fromToken + first, count, tile, cols, rounded, first * padded);
           }
         });
     int rowsOfTask = rowsOfTask(w.rows(), workers.threads());
@@ -133,7 +145,14 @@ final class VectorProduct {
    * Packs the tokens of one tile of a block: {@code packed[at:]} is {@code [pieces, tiles, steps of
    * the piece, tokens of the tile, lanes]}.
    */
-  private void pack(MemorySegment x, int fromToken, int tokensOfBlock, int tile, int cols, int at) {
+  private void pack(
+      MemorySegment x,
+      int fromToken,
+      int tokensOfBlock,
+      int tile,
+      int cols,
+      boolean rounded,
+      int at) {
     int first = firstOfTile(tokensOfBlock, tile);
     int count = firstOfTile(tokensOfBlock, tile + 1) - first;
     for (int k = 0; k < cols; k += PIECE) {
@@ -143,7 +162,10 @@ final class VectorProduct {
       for (int t = 0; t < count; t++) {
         long from = 4 * ((long) (fromToken + first + t) * cols + k);
         for (int i = 0; i < whole; i++) {
-          FloatVector.fromMemorySegment(SPECIES, x, from + 4L * LANES * i, ByteOrder.nativeOrder())
+          FloatVector v =
+              FloatVector.fromMemorySegment(
+                  SPECIES, x, from + 4L * LANES * i, ByteOrder.nativeOrder());
+          (rounded ? VectorMath.roundToBfloat16(v) : v)
               .intoArray(packed, to + (i * count + t) * LANES);
         }
         if (whole * LANES < length) {
@@ -151,6 +173,10 @@ final class VectorProduct {
           Arrays.fill(packed, tail, tail + LANES, 0);
           MemorySegment.copy(
               x, FLOAT, from + 4L * LANES * whole, packed, tail, length - whole * LANES);
+          if (rounded) {
+            VectorMath.roundToBfloat16(FloatVector.fromArray(SPECIES, packed, tail))
+                .intoArray(packed, tail);
+          }
         }
       }
     }
@@ -249,11 +275,13 @@ final class VectorProduct {
   /**
    * {@code y[m · stride + column] = Σ_k x[m, k] · weights[k]}, summed as {@link #multiply} sums.
    */
-  static void column(
+  @Override
+  public void column(
       MemorySegment x,
       int fromToken,
       int toToken,
       float[] weights,
+      boolean rounded,
       MemorySegment y,
       int stride,
       int column) {
@@ -268,13 +296,16 @@ final class VectorProduct {
       for (int k = 0; k < whole; k += LANES) {
         FloatVector v =
             FloatVector.fromMemorySegment(SPECIES, x, from + 4L * k, ByteOrder.nativeOrder());
-        sum = FloatVector.fromArray(SPECIES, w, k).fma(v, sum);
+        sum =
+            FloatVector.fromArray(SPECIES, w, k)
+                .fma(rounded ? VectorMath.roundToBfloat16(v) : v, sum);
       }
       if (whole < cols) {
         MemorySegment.copy(x, FLOAT, from + 4L * whole, tail, 0, cols - whole);
+        FloatVector v = FloatVector.fromArray(SPECIES, tail, 0);
         sum =
             FloatVector.fromArray(SPECIES, w, whole)
-                .fma(FloatVector.fromArray(SPECIES, tail, 0), sum);
+                .fma(rounded ? VectorMath.roundToBfloat16(v) : v, sum);
       }
       sum.intoArray(sums, 0);
       y.setAtIndex(FLOAT, (long) m * stride + column, VectorTotals.of(sums, 0));

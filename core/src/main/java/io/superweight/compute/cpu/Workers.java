@@ -7,9 +7,9 @@ import java.util.concurrent.locks.LockSupport;
  * A fixed team: the calling thread and {@code threads − 1} daemon threads. Which thread runs which
  * task is left to chance, so a task's result must not depend on it.
  */
-final class Workers implements AutoCloseable {
+public final class Workers implements AutoCloseable {
   /** Piece {@code index} of a job. */
-  interface Task {
+  public interface Task {
     /**
      * @param worker the thread that runs it, from 0 to {@link Workers#threads()} − 1, to pick
      *     scratch memory by
@@ -76,12 +76,12 @@ final class Workers implements AutoCloseable {
   }
 
   /** The number of threads, the calling one among them. */
-  int threads() {
+  public int threads() {
     return threads.length + 1;
   }
 
   /** Runs tasks 0 to {@code tasks − 1} and returns when all are done. */
-  void run(int tasks, Task task) {
+  public void run(int tasks, Task task) {
     if (closed) {
       throw new IllegalStateException("the device is closed");
     }

@@ -48,14 +48,14 @@ final class CpuDeviceTest {
   void withoutTheVectorModuleItRunsInPlainJavaAndSaysWhichFlagToPass() throws Exception {
     assertThat(describe())
         .containsExactly(
-            "java, scalar, 2 threads",
+            "java, scalar, f32, 2 threads",
             "Plain Java kernels are in use, many times slower: pass --add-modules jdk.incubator.vector to java");
   }
 
   @Test
   void withTheVectorModuleItUsesItAndHasNothingToSay() throws Exception {
     List<String> lines = describe("--add-modules", "jdk.incubator.vector");
-    assertThat(lines.get(0)).matches("java, Vector API \\d+ bit, 2 threads");
+    assertThat(lines.get(0)).matches("java, Vector API \\d+ bit, f32, 2 threads");
     assertThat(lines.get(1)).isEqualTo("no notice");
   }
 

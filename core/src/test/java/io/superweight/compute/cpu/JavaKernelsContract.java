@@ -6,6 +6,7 @@ import io.superweight.compute.Buffer;
 import io.superweight.compute.Device;
 import io.superweight.compute.DeviceContract;
 import io.superweight.compute.Matrix;
+import io.superweight.compute.Precision;
 import io.superweight.tensor.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -14,11 +15,13 @@ import org.junit.jupiter.api.Test;
 
 /** What {@link CpuDevice} promises beyond {@link Device}, whichever kernels it runs. */
 abstract class JavaKernelsContract extends DeviceContract {
-  abstract Kernels kernels(int threads);
+  abstract Kernels kernels();
+
+  abstract Product product(int threads);
 
   @Override
-  protected final Device device(int threads) {
-    return new CpuDevice(kernels(threads), threads);
+  protected final Device device(int threads, Precision precision) {
+    return new CpuDevice("java", kernels(), product(threads), precision, threads);
   }
 
   @Test
@@ -58,7 +61,7 @@ abstract class JavaKernelsContract extends DeviceContract {
           }
           Buffer column = scope.allocate(most, rows);
           for (int n = 0; n < rows; n++) {
-            device.matmulColumn(x, device.row(w, n), column, n);
+            device.matmulColumn(x, w, device.row(w, n), column, n);
           }
           assertThat(values(device, column)).isEqualTo(values(device, all));
         }

@@ -2,7 +2,12 @@ package io.superweight.compute.cpu;
 
 final class ScalarKernelsTest extends JavaKernelsContract {
   @Override
-  Kernels kernels(int threads) {
+  Kernels kernels() {
     return new ScalarKernels();
+  }
+
+  @Override
+  Product product(int threads) {
+    return new ScalarProduct();
   }
 }

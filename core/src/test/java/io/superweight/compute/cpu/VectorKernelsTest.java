@@ -12,8 +12,13 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 final class VectorKernelsTest extends JavaKernelsContract {
   @Override
-  Kernels kernels(int threads) {
-    return CpuDevice.vectorKernels(threads);
+  Kernels kernels() {
+    return new VectorKernels();
+  }
+
+  @Override
+  Product product(int threads) {
+    return new VectorProduct(threads);
   }
 
   @ParameterizedTest
