@@ -3,7 +3,9 @@ package io.superweight.cli;
 import com.sun.management.OperatingSystemMXBean;
 import io.superweight.InputException;
 import io.superweight.checkpoint.Checkpoint;
-import io.superweight.compute.cpu.CpuDevice;
+import io.superweight.compute.Device;
+import io.superweight.compute.Devices;
+import io.superweight.compute.Precision;
 import io.superweight.models.Books12m;
 import io.superweight.nativelib.NativeCache;
 import io.superweight.report.Numerals;
@@ -66,7 +68,7 @@ final class DoctorCommand implements Runnable {
     findings.add(jdk());
     findings.add(vectorModule());
     findings.add(nativeAccess());
-    findings.add(kernels());
+    findings.addAll(devices());
     findings.add(memory());
     findings.add(tokenizerLibrary());
     findings.add(embeddedModel());
@@ -125,10 +127,21 @@ final class DoctorCommand implements Runnable {
     return new Finding("machine", processors + " processors, " + heap, "");
   }
 
-  private static Finding kernels() {
-    try (CpuDevice device = CpuDevice.create()) {
-      return new Finding("kernels", device.description(), device.notice().orElse(""));
+  /** One line a device: what it is, or why it does not run here. */
+  private static List<Finding> devices() {
+    Devices devices = Devices.onClassPath();
+    List<Finding> findings = new ArrayList<>();
+    for (String name : devices.names()) {
+      String what = "device " + name;
+      try (Device device =
+          devices.open(name, Runtime.getRuntime().availableProcessors(), Precision.BF16).device()) {
+        findings.add(new Finding(what, device.description(), device.notice().orElse("")));
+      } catch (InputException unusable) {
+        findings.add(
+            new Finding(what, "does not run here; --device java does", unusable.getMessage()));
+      }
     }
+    return findings;
   }
 
   /** Loads the library and has it do something: nothing less shows that it works here. */

@@ -1,17 +1,14 @@
 package io.superweight.cli;
 
 import io.superweight.InputException;
+import io.superweight.checkpoint.Checkpoint;
+import io.superweight.compute.Devices;
+import io.superweight.compute.Precision;
 import io.superweight.tokenizer.BosPolicy;
 import picocli.CommandLine.Option;
 
 /** What each command that runs a model asks for. */
 final class ModelOptions {
-  /** What computes. */
-  enum DeviceChoice {
-    AUTO,
-    JAVA
-  }
-
   @Option(
       names = "--bos",
       paramLabel = "POLICY",
@@ -25,8 +22,19 @@ final class ModelOptions {
       description = "Threads that compute. The result does not depend on it. Default: all cores")
   private int threads;
 
-  @Option(names = "--device", paramLabel = "DEVICE", description = "auto or java. Default: auto")
-  private DeviceChoice device = DeviceChoice.AUTO;
+  @Option(
+      names = "--device",
+      paramLabel = "DEVICE",
+      description =
+          "What computes: onednn, java, or auto, the first of these that runs here. Default: auto")
+  private String device = Devices.AUTO;
+
+  @Option(
+      names = "--precision",
+      paramLabel = "PRECISION",
+      description =
+          "f32, or bf16: inputs of products with bfloat16 weights are rounded to bfloat16, as PyTorch does. Default: bf16 for bfloat16 checkpoints, else f32")
+  private Precision precision;
 
   @Option(
       names = "--progress",
@@ -39,6 +47,16 @@ final class ModelOptions {
 
   BosPolicy bos() {
     return bos;
+  }
+
+  /** {@link Devices#AUTO} or the name of a device. */
+  String device() {
+    return device;
+  }
+
+  /** What the user asked for, else what suits the checkpoint. */
+  Precision precision(Checkpoint checkpoint) {
+    return precision != null ? precision : Precision.of(checkpoint.mainType());
   }
 
   int threads() {

@@ -2,7 +2,8 @@ package io.superweight.cli;
 
 import io.superweight.checkpoint.Checkpoint;
 import io.superweight.checkpoint.ModelLocator;
-import io.superweight.compute.cpu.CpuDevice;
+import io.superweight.compute.Device;
+import io.superweight.compute.Devices;
 import io.superweight.model.Transformer;
 import io.superweight.models.Books12m;
 import io.superweight.report.ModelFacts;
@@ -13,12 +14,12 @@ import io.superweight.tokenizer.Tokenizers;
 final class OpenModel implements AutoCloseable {
   private final boolean embedded;
   private final Checkpoint checkpoint;
-  private final CpuDevice device;
+  private final Device device;
   private final Transformer transformer;
   private Tokenizer tokenizer;
 
   private OpenModel(
-      boolean embedded, Checkpoint checkpoint, CpuDevice device, Transformer transformer) {
+      boolean embedded, Checkpoint checkpoint, Device device, Transformer transformer) {
     this.embedded = embedded;
     this.checkpoint = checkpoint;
     this.device = device;
@@ -35,10 +36,12 @@ final class OpenModel implements AutoCloseable {
     int threads = options.threads();
     Checkpoint checkpoint =
         name == null ? Books12m.checkpoint() : new ModelLocator(System.getenv()).open(name);
-    CpuDevice device = null;
+    Device device = null;
     try {
-      device = CpuDevice.create(threads);
-      device.notice().ifPresent(progress::line);
+      Devices.Opened opened =
+          Devices.onClassPath().open(options.device(), threads, options.precision(checkpoint));
+      device = opened.device();
+      opened.notice().ifPresent(progress::line);
       Transformer transformer = Transformer.load(checkpoint, device);
       transformer.listener(progress);
       return new OpenModel(name == null, checkpoint, device, transformer);
@@ -55,7 +58,7 @@ final class OpenModel implements AutoCloseable {
     return checkpoint;
   }
 
-  CpuDevice device() {
+  Device device() {
     return device;
   }
 

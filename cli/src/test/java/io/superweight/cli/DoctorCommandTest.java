@@ -16,7 +16,7 @@ class DoctorCommandTest {
         .contains(
             "JDK",
             "vector module",
-            "kernels",
+            "device java",
             "machine",
             "tokenizer library",
             "embedded model",
@@ -28,7 +28,7 @@ class DoctorCommandTest {
   void underTheFlagsOfTheLauncherThereIsNothingToMend() {
     assertThat(DoctorCommand.examine())
         .filteredOn(
-            f -> List.of("vector module", "kernels", "embedded model").contains(f.subject()))
+            f -> List.of("vector module", "device java", "embedded model").contains(f.subject()))
         .allSatisfy(f -> assertThat(f.fix()).as(f.found()).isEmpty());
   }
 }

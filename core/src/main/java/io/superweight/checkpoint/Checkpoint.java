@@ -1,8 +1,11 @@
 package io.superweight.checkpoint;
 
 import io.superweight.InputException;
+import io.superweight.tensor.DType;
 import io.superweight.tensor.Tensor;
 import java.nio.file.Path;
+import java.util.EnumMap;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
@@ -44,6 +47,19 @@ public interface Checkpoint extends AutoCloseable {
             new InputException(
                 InputException.Kind.MALFORMED,
                 source() + ": the checkpoint has no tensor \"" + name + "\"; is it complete?"));
+  }
+
+  /** The type that most of the bytes are stored in. */
+  default DType mainType() {
+    Map<DType, Long> bytes = new EnumMap<>(DType.class);
+    for (String name : names()) {
+      Tensor tensor = require(name);
+      bytes.merge(tensor.dtype(), tensor.data().byteSize(), Long::sum);
+    }
+    return bytes.entrySet().stream()
+        .max(Map.Entry.comparingByValue())
+        .map(Map.Entry::getKey)
+        .orElse(DType.F32);
   }
 
   /** The bytes of all tensors. */

@@ -2,6 +2,7 @@ package io.superweight.compute;
 
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * The few operations that a decoder needs, and the only place that knows how numbers are computed.
@@ -11,6 +12,14 @@ import java.util.List;
  * there. A device may be used from one thread at a time; it uses its own threads inside.
  */
 public interface Device extends AutoCloseable {
+
+  /** What the user calls it: {@code "java"}. */
+  String name();
+
+  /** One line that says how to make it faster; empty where it is as fast as it gets. */
+  default Optional<String> notice() {
+    return Optional.empty();
+  }
 
   /** What it is, for reports: {@code "java, Vector API 512 bit, f32, 2 threads"}. */
   String description();

@@ -18,10 +18,11 @@ import java.util.Optional;
  * The folder that bundled shared libraries are unpacked into.
  *
  * <p>A file appears there whole or not at all (written beside its place, then renamed), so several
- * processes may unpack at once. Before every load its size and SHA-256 are compared with what the
- * program expects; a file that differs is written anew. Where the folder cannot be written, or
- * nothing in it may be executed, a private temporary folder takes its place, which the JVM empties
- * when it ends.
+ * processes may unpack at once. Before every load it is compared with what the program expects, by
+ * SHA-256, or where a note beside it says that this was done before, by what the note says of its
+ * size and time of change (hashing 90 MB at each start takes longer than loading it); a file that
+ * differs is written anew. Where the folder cannot be written, or nothing in it may be executed, a
+ * private temporary folder takes its place, which the JVM empties when it ends.
  */
 public final class NativeCache {
   private final Path folder;
@@ -141,8 +142,13 @@ public final class NativeCache {
     List<Path> files = new ArrayList<>();
     for (BundledFile file : library.files()) {
       Path path = target.resolve(file.fileName());
-      if (!isWhole(path, file)) {
-        write(path, file, library);
+      if (!target.startsWith(folder)) {
+        write(path, file, library); // a temporary folder is new
+      } else if (!wasChecked(path, file)) {
+        if (!isWhole(path, file)) {
+          write(path, file, library);
+        }
+        remember(path, file);
       }
       files.add(path);
     }
@@ -155,6 +161,35 @@ public final class NativeCache {
     }
     try (InputStream in = Files.newInputStream(path)) {
       return digest(in).equals(file.sha256());
+    }
+  }
+
+  private static Path note(Path path) {
+    return path.resolveSibling(path.getFileName() + ".checked");
+  }
+
+  /** What a note says of a file whose digest was found right. */
+  private static String checked(Path path, BundledFile file) throws IOException {
+    return file.sha256() + " " + file.bytes() + " " + Files.getLastModifiedTime(path).toInstant();
+  }
+
+  private static boolean wasChecked(Path path, BundledFile file) throws IOException {
+    return Files.isRegularFile(path)
+        && Files.size(path) == file.bytes()
+        && Files.isRegularFile(note(path))
+        && Files.readString(note(path)).equals(checked(path, file));
+  }
+
+  /** Without a note the next start hashes the file again, which is no reason to fail. */
+  private static void remember(Path path, BundledFile file) {
+    try {
+      // Written beside its place, then renamed: a note is whole or not there.
+      Path part = Files.createTempFile(path.getParent(), "note", ".part");
+      Files.writeString(part, checked(path, file));
+      Files.move(
+          part, note(path), StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
+    } catch (IOException readOnly) {
+      return;
     }
   }
 

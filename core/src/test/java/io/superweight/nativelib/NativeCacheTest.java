@@ -44,13 +44,15 @@ class NativeCacheTest {
           List.of(new BundledFile("native/libtest.so", CONTENT.length, sha256(CONTENT))));
 
   @Test
-  void unpacksAFileAtItsVersionedPlaceAndLeavesNothingElse() throws Exception {
+  void unpacksAFileAtItsVersionedPlaceAndLeavesNothingElseButTheNoteThatItWasChecked()
+      throws Exception {
     List<Path> files = cacheIn(temporary.resolve("new/cache")).unpack(library);
 
     assertThat(files).containsExactly(temporary.resolve("new/cache/test-1.0/libtest.so"));
     assertThat(files.getFirst()).hasBinaryContent(CONTENT);
     try (Stream<Path> all = Files.list(files.getFirst().getParent())) {
-      assertThat(all).hasSize(1);
+      assertThat(all.map(file -> file.getFileName().toString()))
+          .containsExactlyInAnyOrder("libtest.so", "libtest.so.checked");
     }
   }
 

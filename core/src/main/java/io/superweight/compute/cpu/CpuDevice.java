@@ -75,6 +75,12 @@ public final class CpuDevice implements Device {
         : new ScalarProduct();
   }
 
+  static WeightReader weightReader() {
+    return vectorModule()
+        ? make(WeightReader.class, "VectorWeightReader", new Class<?>[0])
+        : (w, row, out) -> RowReader.read(w, row, 0, w.cols(), out, 0);
+  }
+
   private static Kernels kernels() {
     return vectorModule()
         ? make(Kernels.class, "VectorKernels", new Class<?>[0])
@@ -98,6 +104,11 @@ public final class CpuDevice implements Device {
   }
 
   @Override
+  public String name() {
+    return name;
+  }
+
+  @Override
   public String description() {
     return name
         + ", "
@@ -113,7 +124,7 @@ public final class CpuDevice implements Device {
     return precision;
   }
 
-  /** One line that says how to make this device faster; empty where it is as fast as it gets. */
+  @Override
   public Optional<String> notice() {
     return vectorModule()
         ? Optional.empty()

@@ -1,0 +1,329 @@
+package io.superweight.onednn;
+
+import io.superweight.compute.Matrix;
+import io.superweight.compute.cpu.CpuDevice;
+import io.superweight.compute.cpu.Product;
+import io.superweight.compute.cpu.WeightReader;
+import io.superweight.compute.cpu.Workers;
+import io.superweight.tensor.DType;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * Products by oneDNN's matmul primitive, weights read where they lie.
+ *
+ * <p>The work is cut into blocks of tokens times blocks of rows of W whose sizes depend on the
+ * shape alone; each is one call on one thread. So the bits do not depend on the number of threads.
+ * They do depend on the number of tokens, since oneDNN sums in another order for other shapes.
+ *
+ * <ul>
+ *   <li>bfloat16 weights, x rounded: bf16 · bf16, sums in float32.
+ *   <li>bfloat16 weights, x not rounded, and float32 weights: products in float32.
+ *   <li>float16 and quantized weights, which oneDNN does not take: few tokens by the Java kernels,
+ *       which decode in registers; more by float32 products of rows that were widened once.
+ * </ul>
+ */
+final class OneDnnProduct implements Product {
+  /** Tokens of a block. */
+  private static final int TOKENS = 512;
+
+  /** Rows of W of a block, and the least that is worth a call. */
+  private static final int MOST_ROWS = 256;
+
+  private static final int FEWEST_ROWS = 64;
+
+  /** Rows that are widened at a time: 64 of 4096 float32 are 1 MB. */
+  private static final int WIDENED_ROWS = 64;
+
+  /** Up to so many tokens, Java's kernels multiply what oneDNN cannot read. */
+  private static final int FEW_TOKENS = 16;
+
+  /** Tokens whose x one task rounds. */
+  private static final int ROUNDED_TOKENS = 32;
+
+  private static final long ALIGNMENT = 64;
+
+  /** What a primitive multiplies: {@code x[tokens, cols] · W[rows, cols]ᵀ → y[tokens, stride]}. */
+  private record Shape(
+      int xType, int wType, int tokens, int rows, int cols, int wStride, int yStride) {}
+
+  /** Rounding of {@code [tokens, cols]}. */
+  private record Rounding(int tokens, int cols) {}
+
+  /** A primitive with its layouts; x, W and y are {@code null} handles until {@link Call}. */
+  private record Compiled(long primitive, long x, long w, long y, long scratchpad, long bytes) {}
+
+  /** A thread's memory objects for a primitive. */
+  private record Call(
+      long primitive, long x, long w, long y, long scratchpad, MemorySegment arguments) {}
+
+  /** What a thread keeps. */
+  private final class Scratch {
+    final Arena arena = Arena.ofShared();
+    final long stream = library.createStream(engine);
+    final Map<Object, Call> calls = new HashMap<>();
+    final WeightReader reader = WeightReader.create();
+    private Arena pad = Arena.ofShared();
+    private MemorySegment scratchpad = MemorySegment.NULL;
+    private Arena wide = Arena.ofShared();
+    private MemorySegment widened = MemorySegment.NULL;
+    private float[] row = new float[0];
+
+    long scratchpad(long bytes) {
+      if (scratchpad.byteSize() < bytes) {
+        pad.close();
+        pad = Arena.ofShared();
+        scratchpad = pad.allocate(bytes, ALIGNMENT);
+      }
+      return scratchpad.address();
+    }
+
+    /** Rows {@code from} to {@code from + rows} of W in float32. */
+    MemorySegment widen(Matrix w, int from, int rows) {
+      long bytes = 4L * rows * w.cols();
+      if (widened.byteSize() < bytes) {
+        wide.close();
+        wide = Arena.ofShared();
+        widened = wide.allocate(bytes, ALIGNMENT);
+      }
+      if (row.length < w.cols() + WeightReader.SLACK) {
+        row = new float[w.cols() + WeightReader.SLACK];
+      }
+      for (int r = 0; r < rows; r++) {
+        reader.read(w, from + r, row);
+        MemorySegment.copy(row, 0, widened, ValueLayout.JAVA_FLOAT, 4L * r * w.cols(), w.cols());
+      }
+      return widened;
+    }
+
+    void close() {
+      for (Call call : calls.values()) {
+        library.destroyMemory(call.x);
+        library.destroyMemory(call.y);
+        if (call.w != 0) {
+          library.destroyMemory(call.w);
+          library.destroyMemory(call.scratchpad);
+        }
+      }
+      library.destroyStream(stream);
+      arena.close();
+      pad.close();
+      wide.close();
+    }
+  }
+
+  private final OneDnnLibrary library;
+  private final Product java;
+  private final long engine;
+  private final Scratch[] scratch;
+  private final Map<Object, Compiled> compiled = new ConcurrentHashMap<>();
+  private Arena roundedArena = Arena.ofShared();
+  private MemorySegment rounded = MemorySegment.NULL;
+
+  OneDnnProduct(OneDnnLibrary library, int threads) {
+    this.library = library;
+    this.java = CpuDevice.product(threads);
+    library.oneThread();
+    this.engine = library.createEngine();
+    this.scratch = new Scratch[threads];
+  }
+
+  @Override
+  public String description() {
+    return library.version();
+  }
+
+  @Override
+  public void multiply(
+      Workers workers, MemorySegment x, int tokens, Matrix w, boolean rounds, MemorySegment y) {
+    if (tokens == 0 || w.rows() == 0) {
+      return;
+    }
+    boolean stored = w.dtype() == DType.BF16 || w.dtype() == DType.F32;
+    boolean unreachable = !w.data().isNative() || !x.isNative() || !y.isNative(); // on the heap
+    if (!stored && tokens <= FEW_TOKENS || unreachable || w.cols() == 0) {
+      java.multiply(workers, x, tokens, w, rounds, y);
+      return;
+    }
+    MemorySegment in = rounds ? round(workers, x, tokens, w.cols()) : x;
+    int rowsOfBlock = stored ? rowsOfBlock(w.rows()) : WIDENED_ROWS;
+    workers.run(
+        ceilDiv(w.rows(), rowsOfBlock),
+        (task, worker) -> {
+          int first = task * rowsOfBlock;
+          int rows = Math.min(rowsOfBlock, w.rows() - first);
+          Scratch s = scratch(worker);
+          long weights =
+              stored ? w.data().address() + first * rowBytes(w) : s.widen(w, first, rows).address();
+          for (int token = 0; token < tokens; token += TOKENS) {
+            Shape shape =
+                new Shape(
+                    rounds ? OneDnnLibrary.BF16 : OneDnnLibrary.F32,
+                    w.dtype() == DType.BF16 ? OneDnnLibrary.BF16 : OneDnnLibrary.F32,
+                    Math.min(TOKENS, tokens - token),
+                    rows,
+                    w.cols(),
+                    stored && w.transposed() ? w.rows() : 0,
+                    w.rows());
+            Call call = s.calls.computeIfAbsent(shape, key -> product(s, shape));
+            library.point(call.x, in.address() + (rounds ? 2L : 4L) * token * w.cols());
+            library.point(call.w, weights);
+            library.point(call.y, y.address() + 4 * ((long) token * w.rows() + first));
+            library.point(call.scratchpad, s.scratchpad(compiled.get(shape).bytes));
+            library.execute(call.primitive, s.stream, call.arguments);
+          }
+        });
+  }
+
+  /** Enough blocks for many threads, yet large ones: a function of the shape alone. */
+  private static int rowsOfBlock(int rows) {
+    return Math.clamp(ceilDiv(ceilDiv(rows, 8), 64) * 64L, FEWEST_ROWS, MOST_ROWS);
+  }
+
+  /** Bytes from one row of W to the next. */
+  private static long rowBytes(Matrix w) {
+    return w.transposed() ? w.dtype().bytes(1) : w.dtype().bytes(w.cols());
+  }
+
+  private MemorySegment round(Workers workers, MemorySegment x, int tokens, int cols) {
+    long bytes = 2L * tokens * cols;
+    if (rounded.byteSize() < bytes) {
+      roundedArena.close();
+      roundedArena = Arena.ofShared();
+      rounded = roundedArena.allocate(bytes, ALIGNMENT);
+    }
+    workers.run(
+        ceilDiv(tokens, ROUNDED_TOKENS),
+        (task, worker) -> {
+          int first = task * ROUNDED_TOKENS;
+          Scratch s = scratch(worker);
+          Rounding shape = new Rounding(Math.min(ROUNDED_TOKENS, tokens - first), cols);
+          Call call = s.calls.computeIfAbsent(shape, key -> rounding(s, shape));
+          library.point(call.x, x.address() + 4L * first * cols);
+          library.point(call.y, rounded.address() + 2L * first * cols);
+          library.execute(call.primitive, s.stream, call.arguments);
+        });
+    return rounded;
+  }
+
+  private Scratch scratch(int worker) {
+    library.oneThread(); // the setting is the thread's, and any thread may be the calling one
+    if (scratch[worker] == null) {
+      scratch[worker] = new Scratch();
+    }
+    return scratch[worker];
+  }
+
+  private Call product(Scratch s, Shape shape) {
+    Compiled c = compiled.computeIfAbsent(shape, key -> compile(shape));
+    long x = library.createMemory(c.x, engine);
+    long w = library.createMemory(c.w, engine);
+    long y = library.createMemory(c.y, engine);
+    long pad = library.createMemory(c.scratchpad, engine);
+    return new Call(
+        c.primitive,
+        x,
+        w,
+        y,
+        pad,
+        OneDnnLibrary.arguments(
+            s.arena,
+            OneDnnLibrary.ARG_SRC,
+            x,
+            OneDnnLibrary.ARG_WEIGHTS,
+            w,
+            OneDnnLibrary.ARG_DST,
+            y,
+            OneDnnLibrary.ARG_SCRATCHPAD,
+            pad));
+  }
+
+  private Compiled compile(Shape shape) {
+    long x = library.createLayout(shape.xType, shape.tokens, shape.cols, shape.cols, 1);
+    long w =
+        shape.wStride == 0
+            ? library.createLayout(shape.wType, shape.cols, shape.rows, 1, shape.cols)
+            : library.createLayout(shape.wType, shape.cols, shape.rows, shape.wStride, 1);
+    long y = library.createLayout(OneDnnLibrary.F32, shape.tokens, shape.rows, shape.yStride, 1);
+    long description = library.describeProduct(engine, x, w, y);
+    try {
+      // The scratchpad's layout goes with its description: a flat one of as many bytes stays.
+      long bytes = library.bytes(library.scratchpadLayout(description));
+      long pad = library.createLayout(OneDnnLibrary.F32, 1, Math.max(1, bytes / 4 + 1), 1, 1);
+      return new Compiled(library.createPrimitive(description), x, w, y, pad, bytes + 8);
+    } finally {
+      library.destroyDescription(description);
+    }
+  }
+
+  private Call rounding(Scratch s, Rounding shape) {
+    Compiled c =
+        compiled.computeIfAbsent(
+            shape,
+            key -> {
+              long from =
+                  library.createLayout(OneDnnLibrary.F32, shape.tokens, shape.cols, shape.cols, 1);
+              long to =
+                  library.createLayout(OneDnnLibrary.BF16, shape.tokens, shape.cols, shape.cols, 1);
+              long description = library.describeReorder(engine, from, to);
+              try {
+                return new Compiled(library.createPrimitive(description), from, 0, to, 0, 0);
+              } finally {
+                library.destroyDescription(description);
+              }
+            });
+    long x = library.createMemory(c.x, engine);
+    long y = library.createMemory(c.y, engine);
+    return new Call(
+        c.primitive,
+        x,
+        0,
+        y,
+        0,
+        OneDnnLibrary.arguments(s.arena, OneDnnLibrary.ARG_SRC, x, OneDnnLibrary.ARG_DST, y));
+  }
+
+  /** By the Java kernels: one output channel is not worth a primitive. */
+  @Override
+  public void column(
+      MemorySegment x,
+      int fromToken,
+      int toToken,
+      float[] weights,
+      boolean rounds,
+      MemorySegment y,
+      int stride,
+      int column) {
+    java.column(x, fromToken, toToken, weights, rounds, y, stride, column);
+  }
+
+  @Override
+  public void close() {
+    for (Scratch s : scratch) {
+      if (s != null) {
+        s.close();
+      }
+    }
+    for (Compiled c : compiled.values()) {
+      library.destroyPrimitive(c.primitive);
+      library.destroyLayout(c.x);
+      library.destroyLayout(c.y);
+      if (c.w != 0) {
+        library.destroyLayout(c.w);
+        library.destroyLayout(c.scratchpad);
+      }
+    }
+    compiled.clear();
+    library.destroyEngine(engine);
+    roundedArena.close();
+    java.close();
+  }
+
+  private static int ceilDiv(int a, int b) {
+    return (a + b - 1) / b;
+  }
+}
