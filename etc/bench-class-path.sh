@@ -4,7 +4,7 @@ JAVA_HOME="$(find_jdk)" || exit 3
 export JAVA_HOME
 built="$here/bench/target/class-path"
 if [[ ! -f "$built" || -n "$(find "$here/pom.xml" "$here"/{core,models/books-12m,bench}/{pom.xml,src/main} -newer "$built" -print -quit)" ]]; then
-  "$here/build" -q -pl bench -am compile >&2 || exit 1
-  touch "$built"
+  "$here/build" -q -pl bench -am process-classes >&2 || exit 1
+  touch -c "$built"
 fi
 class_path="$here/bench/target/classes:$(<"$built")"

@@ -3,6 +3,7 @@ package io.superweight.bench;
 import io.superweight.InputException;
 import io.superweight.checkpoint.SafetensorsWriter;
 import io.superweight.checkpoint.SafetensorsWriter.Entry;
+import io.superweight.tensor.DType;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.foreign.Arena;
@@ -34,8 +35,8 @@ import tools.jackson.databind.json.JsonMapper;
 
 /**
  * Writes a Llama-architecture checkpoint of Gaussian noise with two planted super weights, in
- * Hugging Face's layout: sharded bfloat16 safetensors, index, {@code config.json}, the embedded
- * model's tokenizer, and {@code planted.json} with the truth.
+ * Hugging Face's layout: sharded safetensors, index, {@code config.json}, the embedded model's
+ * tokenizer, and {@code planted.json} with the truth.
  *
  * <p>How it is planted, as in trained models (Yu et al. 2024, section 3.1): in an early layer two
  * rows of gate and up projection carry, under their noise, the direction of the BOS token's
@@ -44,7 +45,10 @@ import tools.jackson.databind.json.JsonMapper;
  * noise, neither read nor erase. Each token's residual stream has a magnitude of about 1, and each
  * layer adds a fifth of that. No single entry of embedding, gate or up projection stands out.
  *
- * <p>It writes as a stream, and the folder appears whole or not at all.
+ * <p>One seed gives the same weights in any type, also as a GGUF file, so that tools which read
+ * different files can be measured side by side.
+ *
+ * <p>It writes as a stream, and the folder or file appears whole or not at all.
  */
 public final class CheckpointGenerator {
   /** The id of the token that makes the super activation. */
@@ -67,46 +71,82 @@ public final class CheckpointGenerator {
 
   private final LlamaShape shape;
   private final long seed;
-  private final long shardBytes;
+  private final DType dtype;
   private final List<Entry> entries;
   private final Map<String, NavigableMap<Long, Float>> exact = new HashMap<>();
 
-  private CheckpointGenerator(LlamaShape shape, long seed, long shardBytes) {
+  private CheckpointGenerator(LlamaShape shape, long seed, DType dtype) {
     this.shape = shape;
     this.seed = seed;
-    this.shardBytes = shardBytes;
-    this.entries = shape.entries();
+    this.dtype = dtype;
+    this.entries = shape.entries(dtype);
+  }
+
+  /** Where the bytes of a checkpoint go. */
+  private interface Sink {
+    void write(MemorySegment bytes) throws IOException;
+  }
+
+  /** What makes a folder or file under a name that is not yet the last. */
+  private interface Maker {
+    Planted make(CheckpointGenerator generator, Path partial) throws IOException;
   }
 
   /**
-   * Writes a checkpoint.
+   * Writes a checkpoint of safetensors.
    *
    * @param out the folder to make; its parent must exist
+   * @param dtype F32, F16 or BF16; the values are those of bfloat16, rounded where F16 needs it
    * @throws InputException of kind OUTPUT where the folder exists, its parent does not, or the disk
    *     has too little room
    */
-  public static void generate(LlamaShape shape, Path out, long seed) {
-    generate(shape, out, seed, SHARD_BYTES);
+  public static Planted generate(LlamaShape shape, Path out, long seed, DType dtype) {
+    return generate(shape, out, seed, dtype, SHARD_BYTES);
   }
 
-  static Planted generate(LlamaShape shape, Path out, long seed, long shardBytes) {
-    Path folder = out.toAbsolutePath().normalize();
-    if (Files.exists(folder)) {
+  static Planted generate(LlamaShape shape, Path out, long seed, DType dtype, long shardBytes) {
+    return appear(
+        shape,
+        out,
+        seed,
+        dtype,
+        (generator, partial) -> {
+          Files.createDirectory(partial);
+          return generator.write(partial, shardBytes);
+        });
+  }
+
+  /**
+   * Writes the same weights as one GGUF file that llama.cpp reads; all matrices in one type.
+   *
+   * @param out the file to make; its folder must exist
+   * @param dtype F32, F16, BF16, Q8_0 or Q4_0
+   * @throws InputException as {@link #generate}
+   */
+  public static Planted generateGguf(LlamaShape shape, Path out, long seed, DType dtype) {
+    return appear(shape, out, seed, dtype, CheckpointGenerator::writeGguf);
+  }
+
+  private static Planted appear(LlamaShape shape, Path out, long seed, DType dtype, Maker maker) {
+    Path target = out.toAbsolutePath().normalize();
+    if (Files.exists(target)) {
       throw new InputException(
-          InputException.Kind.OUTPUT, out + " exists; delete it or name another folder");
+          InputException.Kind.OUTPUT, out + " exists; delete it or give another name");
     }
-    if (folder.getParent() == null || !Files.isDirectory(folder.getParent())) {
+    if (target.getParent() == null || !Files.isDirectory(target.getParent())) {
       throw new InputException(
           InputException.Kind.OUTPUT, out + " lies in no folder that exists; make that one first");
     }
     Path partial =
-        folder.resolveSibling("." + folder.getFileName() + "." + UUID.randomUUID() + ".partial");
+        target.resolveSibling("." + target.getFileName() + "." + UUID.randomUUID() + ".partial");
     try {
-      requireRoom(shape.bytes(), Files.getFileStore(folder.getParent()).getUsableSpace(), out);
-      Files.createDirectory(partial);
+      requireRoom(
+          dtype.bytes(shape.parameters()),
+          Files.getFileStore(target.getParent()).getUsableSpace(),
+          out);
       try {
-        Planted planted = new CheckpointGenerator(shape, seed, shardBytes).write(partial);
-        Files.move(partial, folder, StandardCopyOption.ATOMIC_MOVE);
+        Planted planted = maker.make(new CheckpointGenerator(shape, seed, dtype), partial);
+        Files.move(partial, target, StandardCopyOption.ATOMIC_MOVE);
         return planted;
       } finally {
         delete(partial);
@@ -147,12 +187,11 @@ public final class CheckpointGenerator {
     }
   }
 
-  private Planted write(Path folder) throws IOException {
+  private Planted write(Path folder, long shardBytes) throws IOException {
     Planted planted = plant();
-    List<List<Entry>> shards = shards();
+    List<List<Entry>> shards = shards(shardBytes);
     Map<String, String> files = new LinkedHashMap<>();
-    try (ExecutorService workers =
-        Executors.newFixedThreadPool(THREADS, Thread.ofPlatform().daemon().factory())) {
+    try (ExecutorService workers = workers()) {
       for (int s = 0; s < shards.size(); s++) {
         String name =
             shards.size() == 1
@@ -165,10 +204,10 @@ public final class CheckpointGenerator {
     }
     JsonMapper json = JsonMapper.builder().build();
     var pretty = json.writerWithDefaultPrettyPrinter();
-    Files.write(folder.resolve("config.json"), pretty.writeValueAsBytes(shape.config()));
+    Files.write(folder.resolve("config.json"), pretty.writeValueAsBytes(shape.config(dtype)));
     if (shards.size() > 1) {
       Map<String, Object> index = new LinkedHashMap<>();
-      index.put("metadata", Map.of("total_size", shape.bytes()));
+      index.put("metadata", Map.of("total_size", dtype.bytes(shape.parameters())));
       index.put("weight_map", files);
       Files.write(folder.resolve("model.safetensors.index.json"), pretty.writeValueAsBytes(index));
     }
@@ -185,11 +224,11 @@ public final class CheckpointGenerator {
     return planted;
   }
 
-  private List<List<Entry>> shards() {
+  private List<List<Entry>> shards(long shardBytes) {
     List<List<Entry>> shards = new ArrayList<>();
     long room = 0;
     for (Entry entry : entries) {
-      long bytes = LlamaShape.bytes(entry);
+      long bytes = dtype.bytes(entry.shape().elements());
       if (shards.isEmpty() || bytes > room) {
         shards.add(new ArrayList<>());
         room = shardBytes;
@@ -274,48 +313,89 @@ public final class CheckpointGenerator {
     return 1 / Math.sqrt(shape.hidden);
   }
 
-  /** The first {@code count} values of a buffer. */
-  private record Piece(MemorySegment buffer, int count) {}
+  private static ExecutorService workers() {
+    return Executors.newFixedThreadPool(THREADS, Thread.ofPlatform().daemon().factory());
+  }
 
-  private void writeShard(Path file, List<Entry> shard, ExecutorService workers) {
-    try (SafetensorsWriter writer = SafetensorsWriter.create(file, shard, Map.of("format", "pt"));
-        Arena arena = Arena.ofShared()) {
-      Queue<MemorySegment> free = new ArrayDeque<>();
-      for (int i = 0; i < THREADS + 1; i++) {
-        free.add(arena.allocate(2L * PIECE, 64));
-      }
-      Queue<Future<Piece>> made = new ArrayDeque<>();
-      for (Entry entry : shard) {
-        int tensor = indexOf(entry.name());
-        Noise noise = entry.shape().rank() == 1 ? null : noise(tensor);
-        long elements = entry.shape().elements();
-        for (long from = 0; from < elements; from += PIECE) {
-          if (free.isEmpty()) {
-            free.add(take(made.remove(), writer));
-          }
-          MemorySegment piece = free.remove();
-          int count = (int) Math.min(PIECE, elements - from);
-          long first = from;
-          made.add(
-              workers.submit(() -> {
-                fill(piece, entry.name(), noise, first, count);
-                return new Piece(piece, count);
-              }));
-        }
-      }
-      while (!made.isEmpty()) {
-        take(made.remove(), writer);
-      }
+  private void writeShard(Path file, List<Entry> shard, ExecutorService workers)
+      throws IOException {
+    try (SafetensorsWriter writer = SafetensorsWriter.create(file, shard, Map.of("format", "pt"))) {
+      stream(shard, false, workers, writer::write);
       writer.commit();
     }
   }
 
-  /** Writes a piece as soon as it is made; returns its whole buffer. */
-  private static MemorySegment take(Future<Piece> made, SafetensorsWriter writer) {
+  private Planted writeGguf(Path file) throws IOException {
+    Planted planted = plant();
+    List<GgufWriter.Entry> renamed =
+        entries.stream().map(e -> GgufLlama.entry(e.name(), e.shape(), dtype)).toList();
+    try (ExecutorService workers = workers();
+        GgufWriter writer = new GgufWriter(file, GgufLlama.metadata(shape, dtype), renamed)) {
+      stream(entries, true, workers, writer::write);
+      writer.commit();
+    }
+    return planted;
+  }
+
+  /** Buffers of a piece: its values in bfloat16, and as they are stored. */
+  private record Buffers(MemorySegment values, MemorySegment stored) {}
+
+  /** The first bytes of the second of these buffers. */
+  private record Piece(Buffers buffers, long bytes) {}
+
+  /** Makes tensors in pieces of whole rows and writes them in order. */
+  private void stream(List<Entry> tensors, boolean gguf, ExecutorService workers, Sink sink)
+      throws IOException {
+    try (Arena arena = Arena.ofShared()) {
+      Queue<Buffers> free = new ArrayDeque<>();
+      for (int i = 0; i < THREADS + 1; i++) {
+        free.add(new Buffers(arena.allocate(2L * PIECE, 64), arena.allocate(4L * PIECE, 64)));
+      }
+      Queue<Future<Piece>> made = new ArrayDeque<>();
+      for (Entry entry : tensors) {
+        int tensor = indexOf(entry.name());
+        boolean norm = entry.shape().rank() == 1;
+        Noise noise = norm ? null : noise(tensor);
+        DType type = norm && gguf ? DType.F32 : dtype;
+        long elements = entry.shape().elements();
+        int cols = (int) entry.shape().dimension(entry.shape().rank() - 1);
+        int step = PIECE / cols * cols;
+        boolean permuted = gguf && GgufLlama.permuted(entry.name());
+        for (long from = 0; from < elements; from += step) {
+          if (free.isEmpty()) {
+            free.add(take(made.remove(), sink));
+          }
+          Buffers buffers = free.remove();
+          int count = (int) Math.min(step, elements - from);
+          long first = from;
+          made.add(
+              workers.submit(() -> {
+                if (permuted) {
+                  for (int i = 0; i < count; i += cols) {
+                    long row = GgufLlama.sourceRow((first + i) / cols, shape.headDim());
+                    MemorySegment values = buffers.values().asSlice(2L * i, 2L * cols);
+                    fill(values, entry.name(), noise, row * cols, cols);
+                  }
+                } else {
+                  fill(buffers.values(), entry.name(), noise, first, count);
+                }
+                BlockEncoder.encode(buffers.values(), count, type, buffers.stored());
+                return new Piece(buffers, type.bytes(count));
+              }));
+        }
+      }
+      while (!made.isEmpty()) {
+        take(made.remove(), sink);
+      }
+    }
+  }
+
+  /** Writes a piece as soon as it is made; returns its buffers. */
+  private static Buffers take(Future<Piece> made, Sink sink) throws IOException {
     try {
       Piece piece = made.get();
-      writer.write(piece.buffer().asSlice(0, 2L * piece.count()));
-      return piece.buffer();
+      sink.write(piece.buffers().stored().asSlice(0, piece.bytes()));
+      return piece.buffers();
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new IllegalStateException("interrupted", e);

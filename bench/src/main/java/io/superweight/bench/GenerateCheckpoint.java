@@ -1,16 +1,17 @@
 package io.superweight.bench;
 
 import io.superweight.InputException;
+import io.superweight.tensor.DType;
 import java.nio.file.Path;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
-import java.util.Optional;
 
-/** The command {@code etc/generate-checkpoint SHAPE OUT [--seed N]}. */
+/** The command {@code etc/generate-checkpoint SHAPE OUT [--seed N] [--dtype T | --gguf T]}. */
 public final class GenerateCheckpoint {
   private static final String USAGE =
-      "use: etc/generate-checkpoint tiny|small|1b|7b|13b OUT [--seed N]";
+      "use: etc/generate-checkpoint tiny|small|1b|7b|13b OUT [--seed N]"
+          + " [--dtype bf16|f16|f32 | --gguf BF16|F16|F32|Q8_0|Q4_0]";
 
   private GenerateCheckpoint() {}
 
@@ -25,35 +26,66 @@ public final class GenerateCheckpoint {
   }
 
   private static void run(List<String> arguments) {
-    boolean seeded = arguments.size() == 4 && arguments.get(2).equals("--seed");
-    if (arguments.size() != 2 && !seeded) {
-      throw new InputException(InputException.Kind.USAGE, USAGE);
+    if (arguments.size() < 2 || arguments.size() % 2 != 0) {
+      throw misuse("");
     }
-    Optional<LlamaShape> named =
-        Arrays.stream(LlamaShape.values()).filter(s -> s.id().equals(arguments.get(0))).findFirst();
     LlamaShape shape =
-        named.orElseThrow(() ->
-            new InputException(
-                InputException.Kind.USAGE, "no shape \"" + arguments.get(0) + "\"; " + USAGE));
-    long seed;
-    try {
-      seed = seeded ? Long.parseLong(arguments.get(3)) : 1;
-    } catch (NumberFormatException e) {
-      throw new InputException(
-          InputException.Kind.USAGE, "\"" + arguments.get(3) + "\" is no seed; " + USAGE, e);
-    }
+        Arrays.stream(LlamaShape.values())
+            .filter(s -> s.id().equals(arguments.get(0)))
+            .findFirst()
+            .orElseThrow(() -> misuse("no shape \"" + arguments.get(0) + "\"; "));
     Path out = Path.of(arguments.get(1));
+    long seed = 1;
+    DType dtype = DType.BF16;
+    boolean gguf = false;
+    for (int i = 2; i < arguments.size(); i += 2) {
+      String value = arguments.get(i + 1);
+      switch (arguments.get(i)) {
+        case "--seed" -> seed = seed(value);
+        case "--dtype" -> dtype = dtype(value, false);
+        case "--gguf" -> {
+          dtype = dtype(value, true);
+          gguf = true;
+        }
+        default -> throw misuse("no option \"" + arguments.get(i) + "\"; ");
+      }
+    }
     long start = System.nanoTime();
     Planted planted =
-        CheckpointGenerator.generate(shape, out, seed, CheckpointGenerator.SHARD_BYTES);
+        gguf
+            ? CheckpointGenerator.generateGguf(shape, out, seed, dtype)
+            : CheckpointGenerator.generate(shape, out, seed, dtype);
     double seconds = (System.nanoTime() - start) / 1e9;
+    double bytes = dtype.bytes(shape.parameters());
     System.out.printf(
         Locale.ROOT,
-        "%s: %.2f GB in %.1f s (%.2f GB/s), planted%n",
+        "%s: %.2f GB of %s in %.1f s (%.2f GB/s), planted%n",
         out,
-        shape.bytes() / 1e9,
+        bytes / 1e9,
+        dtype,
         seconds,
-        shape.bytes() / seconds / 1e9);
+        bytes / seconds / 1e9);
     planted.weights().forEach(weight -> System.out.println(weight.coordinate()));
+  }
+
+  private static long seed(String value) {
+    try {
+      return Long.parseLong(value);
+    } catch (NumberFormatException e) {
+      throw misuse("\"" + value + "\" is no seed; ");
+    }
+  }
+
+  private static DType dtype(String value, boolean gguf) {
+    return Arrays.stream(DType.values())
+        .filter(BlockEncoder::knows)
+        .filter(type -> gguf || !type.quantized())
+        .filter(type -> type.name().equalsIgnoreCase(value))
+        .findFirst()
+        .orElseThrow(() -> misuse("no type \"" + value + "\" is written; "));
+  }
+
+  private static InputException misuse(String trouble) {
+    return new InputException(InputException.Kind.USAGE, trouble + USAGE);
   }
 }

@@ -22,6 +22,10 @@ public enum LlamaShape {
   /** Llama 13 B: 26 GB. */
   B13(5120, 13824, 40, 40, 40, 32000);
 
+  static final int POSITIONS = 2048;
+  static final double NORM_EPSILON = 1e-5;
+  static final double ROPE_THETA = 10_000;
+
   final int hidden;
   final int intermediate;
   final int layers;
@@ -53,43 +57,46 @@ public enum LlamaShape {
     return hidden / heads;
   }
 
-  /** Bytes of all tensors in bfloat16. */
-  public long bytes() {
-    return entries().stream().mapToLong(LlamaShape::bytes).sum();
-  }
-
-  static long bytes(Entry entry) {
-    return 2 * entry.shape().elements();
+  /** Numbers that it learns. */
+  public long parameters() {
+    return entries(DType.BF16).stream().mapToLong(entry -> entry.shape().elements()).sum();
   }
 
   /** The tensors in the order in which Hugging Face's library stores them. */
-  List<Entry> entries() {
+  List<Entry> entries(DType dtype) {
     List<Entry> entries = new ArrayList<>();
-    add(entries, "model.embed_tokens", vocabulary, hidden);
+    add(entries, dtype, "model.embed_tokens", vocabulary, hidden);
     int keys = keyValueHeads * headDim();
     for (int i = 0; i < layers; i++) {
       String layer = "model.layers." + i + ".";
-      add(entries, layer + "self_attn.q_proj", hidden, hidden);
-      add(entries, layer + "self_attn.k_proj", keys, hidden);
-      add(entries, layer + "self_attn.v_proj", keys, hidden);
-      add(entries, layer + "self_attn.o_proj", hidden, hidden);
-      add(entries, layer + "mlp.gate_proj", intermediate, hidden);
-      add(entries, layer + "mlp.up_proj", intermediate, hidden);
-      add(entries, layer + "mlp.down_proj", hidden, intermediate);
-      add(entries, layer + "input_layernorm", hidden);
-      add(entries, layer + "post_attention_layernorm", hidden);
+      add(entries, dtype, layer + "self_attn.q_proj", hidden, hidden);
+      add(entries, dtype, layer + "self_attn.k_proj", keys, hidden);
+      add(entries, dtype, layer + "self_attn.v_proj", keys, hidden);
+      add(entries, dtype, layer + "self_attn.o_proj", hidden, hidden);
+      add(entries, dtype, layer + "mlp.gate_proj", intermediate, hidden);
+      add(entries, dtype, layer + "mlp.up_proj", intermediate, hidden);
+      add(entries, dtype, layer + "mlp.down_proj", hidden, intermediate);
+      add(entries, dtype, layer + "input_layernorm", hidden);
+      add(entries, dtype, layer + "post_attention_layernorm", hidden);
     }
-    add(entries, "model.norm", hidden);
-    add(entries, "lm_head", vocabulary, hidden);
+    add(entries, dtype, "model.norm", hidden);
+    add(entries, dtype, "lm_head", vocabulary, hidden);
     return entries;
   }
 
-  private static void add(List<Entry> entries, String name, long... shape) {
-    entries.add(Entry.of(name + ".weight", DType.BF16, Shape.of(shape)));
+  private static void add(List<Entry> entries, DType dtype, String name, long... shape) {
+    entries.add(Entry.of(name + ".weight", dtype, Shape.of(shape)));
   }
 
   /** The contents of {@code config.json}. */
-  Map<String, Object> config() {
+  Map<String, Object> config(DType dtype) {
+    String type =
+        switch (dtype) {
+          case BF16 -> "bfloat16";
+          case F16 -> "float16";
+          case F32 -> "float32";
+          default -> throw new IllegalArgumentException("no safetensors file holds " + dtype);
+        };
     Map<String, Object> config = new LinkedHashMap<>();
     config.put("architectures", List.of("LlamaForCausalLM"));
     config.put("model_type", "llama");
@@ -97,8 +104,8 @@ public enum LlamaShape {
     config.put("mlp_bias", false);
     config.put("bos_token_id", CheckpointGenerator.BOS);
     config.put("eos_token_id", 2);
-    config.put("dtype", "bfloat16");
-    config.put("torch_dtype", "bfloat16");
+    config.put("dtype", type);
+    config.put("torch_dtype", type);
     config.put("hidden_act", "silu");
     config.put("hidden_size", hidden);
     config.put("intermediate_size", intermediate);
@@ -106,9 +113,9 @@ public enum LlamaShape {
     config.put("num_attention_heads", heads);
     config.put("num_key_value_heads", keyValueHeads);
     config.put("head_dim", headDim());
-    config.put("max_position_embeddings", 2048);
-    config.put("rms_norm_eps", 1e-5);
-    config.put("rope_theta", 10000.0);
+    config.put("max_position_embeddings", POSITIONS);
+    config.put("rms_norm_eps", NORM_EPSILON);
+    config.put("rope_theta", ROPE_THETA);
     config.put("tie_word_embeddings", false);
     config.put("use_cache", true);
     config.put("vocab_size", vocabulary);

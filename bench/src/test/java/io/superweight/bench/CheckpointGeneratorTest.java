@@ -14,6 +14,7 @@ import io.superweight.model.Site;
 import io.superweight.model.SiteValues;
 import io.superweight.model.Transformer;
 import io.superweight.model.Variant;
+import io.superweight.tensor.DType;
 import io.superweight.tokenizer.BosPolicy;
 import io.superweight.tokenizer.Tokenizers;
 import java.io.IOException;
@@ -36,8 +37,7 @@ class CheckpointGeneratorTest {
   void thePlantedWeightsMakeTheSpikeAndZeroingThemRemovesIt() {
     for (long seed : new long[] {1, 2}) {
       Path out = folder.resolve("seed" + seed);
-      Planted planted =
-          CheckpointGenerator.generate(TINY, out, seed, CheckpointGenerator.SHARD_BYTES);
+      Planted planted = CheckpointGenerator.generate(TINY, out, seed, DType.BF16);
       List<Coordinate> both =
           planted.weights().stream().map(w -> Coordinate.parse(w.coordinate())).toList();
       List<Variant> variants =
@@ -79,10 +79,10 @@ class CheckpointGeneratorTest {
 
   @Test
   void oneSeedGivesTheSameBytesWhateverTheShardsAndAnotherSeedGivesOthers() throws IOException {
-    CheckpointGenerator.generate(TINY, folder.resolve("a"), 7);
-    CheckpointGenerator.generate(TINY, folder.resolve("again"), 7);
-    CheckpointGenerator.generate(TINY, folder.resolve("shards"), 7, 6_000_000);
-    CheckpointGenerator.generate(TINY, folder.resolve("other"), 8);
+    CheckpointGenerator.generate(TINY, folder.resolve("a"), 7, DType.BF16);
+    CheckpointGenerator.generate(TINY, folder.resolve("again"), 7, DType.BF16);
+    CheckpointGenerator.generate(TINY, folder.resolve("shards"), 7, DType.BF16, 6_000_000);
+    CheckpointGenerator.generate(TINY, folder.resolve("other"), 8, DType.BF16);
     assertThat(folder.resolve("again/model.safetensors"))
         .hasSameBinaryContentAs(folder.resolve("a/model.safetensors"));
     assertThat(folder.resolve("shards/model.safetensors.index.json")).exists();
@@ -107,8 +107,8 @@ class CheckpointGeneratorTest {
 
   @Test
   void theNoiseAtAnIndexIsWhatTheFileHolds() {
-    CheckpointGenerator.generate(TINY, folder.resolve("a"), 7);
-    List<String> names = TINY.entries().stream().map(e -> e.name()).toList();
+    CheckpointGenerator.generate(TINY, folder.resolve("a"), 7, DType.BF16);
+    List<String> names = TINY.entries(DType.BF16).stream().map(e -> e.name()).toList();
     Set<Float> seen = new TreeSet<>();
     try (Checkpoint checkpoint = Checkpoints.open(folder.resolve("a"));
         CpuDevice device = CpuDevice.create(1);
@@ -133,10 +133,12 @@ class CheckpointGeneratorTest {
   @Test
   void refusesAFolderThatExistsAndADiskThatIsTooSmallAndLeavesNothingBehind() throws IOException {
     Files.createDirectory(folder.resolve("there"));
-    assertThatThrownBy(() -> CheckpointGenerator.generate(TINY, folder.resolve("there"), 1))
+    assertThatThrownBy(
+            () -> CheckpointGenerator.generate(TINY, folder.resolve("there"), 1, DType.BF16))
         .isInstanceOf(InputException.class)
-        .hasMessageContaining("delete it or name another folder");
-    assertThatThrownBy(() -> CheckpointGenerator.generate(TINY, folder.resolve("no/where"), 1))
+        .hasMessageContaining("delete it or give another name");
+    assertThatThrownBy(
+            () -> CheckpointGenerator.generate(TINY, folder.resolve("no/where"), 1, DType.BF16))
         .isInstanceOf(InputException.class)
         .hasMessageContaining("make that one first");
     assertThatThrownBy(
@@ -151,9 +153,9 @@ class CheckpointGeneratorTest {
 
   @Test
   void shapesHaveTheSizesOfThePublishedModels() {
-    assertThat(LlamaShape.B1.bytes() / 2).isEqualTo(1_100_048_384L);
-    assertThat(LlamaShape.B7.bytes() / 2).isEqualTo(6_738_415_616L);
-    assertThat(LlamaShape.B13.bytes() / 2).isEqualTo(13_015_864_320L);
+    assertThat(LlamaShape.B1.parameters()).isEqualTo(1_100_048_384L);
+    assertThat(LlamaShape.B7.parameters()).isEqualTo(6_738_415_616L);
+    assertThat(LlamaShape.B13.parameters()).isEqualTo(13_015_864_320L);
   }
 
   private static Probe stream(int layer, float[][][] out) {

@@ -2,6 +2,7 @@ package io.superweight.bench;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.superweight.tensor.DType;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -14,9 +15,9 @@ class MeasureFindTest {
   @Test
   void aSearchFindsWhatWasPlantedInAHeapOfASixthOfTheWeights()
       throws IOException, InterruptedException {
-    assertThat(LlamaShape.SMALL.bytes()).isGreaterThan(6 * 40L << 20);
+    assertThat(2 * LlamaShape.SMALL.parameters()).isGreaterThan(6 * 40L << 20);
     Path model = folder.resolve("small");
-    CheckpointGenerator.generate(LlamaShape.SMALL, model, 3);
+    CheckpointGenerator.generate(LlamaShape.SMALL, model, 3, DType.BF16);
     // In a JVM of its own: a heap that held the matrices, or one in float32, would run out.
     Process java =
         new ProcessBuilder(
