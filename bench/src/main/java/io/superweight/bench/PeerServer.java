@@ -4,8 +4,8 @@ import io.superweight.InputException;
 import io.superweight.checkpoint.Checkpoint;
 import io.superweight.checkpoint.Checkpoints;
 import io.superweight.compute.Device;
+import io.superweight.compute.Devices;
 import io.superweight.compute.Precision;
-import io.superweight.compute.cpu.CpuDevice;
 import io.superweight.find.FindOptions;
 import io.superweight.find.FindResult;
 import io.superweight.find.Finder;
@@ -47,14 +47,15 @@ public final class PeerServer {
   }
 
   /**
-   * Arguments: checkpoint, device ({@code java}), precision ({@code f32}, {@code bf16}), threads.
+   * Arguments: checkpoint, device ({@code java}, {@code onednn}), precision ({@code f32}, {@code
+   * bf16}), threads.
    */
   public static void main(String[] arguments) throws IOException {
     long start = System.nanoTime();
     Precision precision = Precision.valueOf(arguments[2].toUpperCase(Locale.ROOT));
     int threads = Integer.parseInt(arguments[3]);
     try (Checkpoint checkpoint = Checkpoints.open(Path.of(arguments[0]));
-        Device device = device(arguments[1], threads, precision);
+        Device device = Devices.onClassPath().open(arguments[1], threads, precision).device();
         Transformer model = Transformer.load(checkpoint, device)) {
       Map<String, Object> ready = new LinkedHashMap<>();
       ready.put("ready", "superweight");
@@ -72,14 +73,6 @@ public final class PeerServer {
       System.err.println("superweight: " + e.getMessage());
       System.exit(e.kind().exitCode());
     }
-  }
-
-  private static Device device(String name, int threads, Precision precision) {
-    if (!name.equals("java")) {
-      throw new InputException(
-          InputException.Kind.USAGE, "no device \"" + name + "\"; there is java");
-    }
-    return CpuDevice.create(threads, precision);
   }
 
   private Map<String, Object> answer(JsonNode request) {
