@@ -721,7 +721,11 @@ public abstract class DeviceContract {
             double expected = activation(activation, x[i]);
             assertThat((double) a[i])
                 .isCloseTo(expected, within(4e-7 * Math.abs(expected) + 1e-8 * Math.abs(x[i])));
-            assertThat(g[i]).isEqualTo(a[i] * up[i]);
+            assertThat((double) g[i])
+                .as("gate by %s(%s)", activation, x[i])
+                .isCloseTo(
+                    expected * up[i],
+                    within((6e-7 * Math.abs(expected) + 2e-8 * Math.abs(x[i])) * Math.abs(up[i])));
           }
         }
         Buffer ends =

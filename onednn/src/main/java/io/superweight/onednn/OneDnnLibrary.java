@@ -33,6 +33,15 @@ final class OneDnnLibrary {
   static final int ARG_DST = 17;
   static final int ARG_WEIGHTS = 33;
   static final int ARG_SCRATCHPAD = 80;
+
+  /** The second input of the first operation that follows a primitive. */
+  static final int ARG_FIRST_POST_OP = 32_768 | 2;
+
+  static final int SWISH = 0x2c;
+  static final int GELU = 0x31;
+  static final int GELU_TANH = 0x2b;
+  private static final int BINARY_MUL = 0x1fff1;
+  private static final int FORWARD_INFERENCE = 96;
   private static final int CPU = 1;
   private static final int IN_ORDER = 1;
   private static final int USER_SCRATCHPAD = 1;
@@ -65,7 +74,13 @@ final class OneDnnLibrary {
   private final MethodHandle createPrimitive;
   private final MethodHandle destroyPrimitive;
   private final MethodHandle execute;
+  private final MethodHandle createPostOps;
+  private final MethodHandle destroyPostOps;
+  private final MethodHandle appendBinary;
+  private final MethodHandle setPostOps;
+  private final MethodHandle describeElementwise;
 
+  @SuppressWarnings("restricted") // native code is what this is for
   private OneDnnLibrary(SymbolLookup threads, SymbolLookup dnnl) {
     Linker linker = Linker.nativeLinker();
     setThreads = bind(linker, threads, "omp_set_num_threads", 1);
@@ -90,6 +105,24 @@ final class OneDnnLibrary {
     createPrimitive = bind(linker, dnnl, "dnnl_primitive_create", 2);
     destroyPrimitive = bind(linker, dnnl, "dnnl_primitive_destroy", 1);
     execute = bind(linker, dnnl, "dnnl_primitive_execute", 4);
+    createPostOps = bind(linker, dnnl, "dnnl_post_ops_create", 1);
+    destroyPostOps = bind(linker, dnnl, "dnnl_post_ops_destroy", 1);
+    appendBinary = bind(linker, dnnl, "dnnl_post_ops_append_binary", 3);
+    setPostOps = bind(linker, dnnl, "dnnl_primitive_attr_set_post_ops", 2);
+    describeElementwise =
+        linker.downcallHandle(
+            address(dnnl, "dnnl_eltwise_forward_primitive_desc_create"),
+            FunctionDescriptor.of(
+                ValueLayout.JAVA_LONG,
+                ValueLayout.JAVA_LONG,
+                ValueLayout.JAVA_LONG,
+                ValueLayout.JAVA_LONG,
+                ValueLayout.JAVA_LONG,
+                ValueLayout.JAVA_LONG,
+                ValueLayout.JAVA_LONG,
+                ValueLayout.JAVA_FLOAT,
+                ValueLayout.JAVA_FLOAT,
+                ValueLayout.JAVA_LONG));
   }
 
   /**
@@ -185,9 +218,12 @@ final class OneDnnLibrary {
       Linker linker, SymbolLookup library, String function, int arguments) {
     MemoryLayout[] longs = new MemoryLayout[arguments];
     Arrays.fill(longs, ValueLayout.JAVA_LONG);
-    MemorySegment address =
-        library.find(function).orElseThrow(() -> new IllegalArgumentException("no " + function));
-    return linker.downcallHandle(address, FunctionDescriptor.of(ValueLayout.JAVA_LONG, longs));
+    return linker.downcallHandle(
+        address(library, function), FunctionDescriptor.of(ValueLayout.JAVA_LONG, longs));
+  }
+
+  private static MemorySegment address(SymbolLookup library, String function) {
+    return library.find(function).orElseThrow(() -> new IllegalArgumentException("no " + function));
   }
 
   /**
@@ -310,6 +346,40 @@ final class OneDnnLibrary {
             "product");
       } finally {
         release(destroyAttributes, attributes);
+      }
+      return result.get(ValueLayout.JAVA_LONG, 0);
+    } catch (Throwable t) {
+      throw failure(t);
+    }
+  }
+
+  /** A description of {@code x = function(x) · factor}, all of one layout. */
+  long describeGate(long engine, int function, long layout) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment result = arena.allocate(ValueLayout.JAVA_LONG);
+      check((long) createPostOps.invokeExact(result.address()), "operations");
+      long operations = result.get(ValueLayout.JAVA_LONG, 0);
+      check((long) createAttributes.invokeExact(result.address()), "attributes");
+      long attributes = result.get(ValueLayout.JAVA_LONG, 0);
+      try {
+        check((long) appendBinary.invokeExact(operations, (long) BINARY_MUL, layout), "factor");
+        check((long) setPostOps.invokeExact(attributes, operations), "operations");
+        check(
+            (long)
+                describeElementwise.invokeExact(
+                    result.address(),
+                    engine,
+                    (long) FORWARD_INFERENCE,
+                    (long) function,
+                    layout,
+                    layout,
+                    1f,
+                    0f,
+                    attributes),
+            "function");
+      } finally {
+        release(destroyAttributes, attributes);
+        release(destroyPostOps, operations);
       }
       return result.get(ValueLayout.JAVA_LONG, 0);
     } catch (Throwable t) {

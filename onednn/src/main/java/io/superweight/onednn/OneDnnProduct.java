@@ -1,5 +1,6 @@
 package io.superweight.onednn;
 
+import io.superweight.compute.Activation;
 import io.superweight.compute.Matrix;
 import io.superweight.compute.cpu.CpuDevice;
 import io.superweight.compute.cpu.Product;
@@ -45,6 +46,9 @@ final class OneDnnProduct implements Product {
   /** Tokens whose x one task rounds. */
   private static final int ROUNDED_TOKENS = 32;
 
+  /** Elements of a gate that one task computes. */
+  private static final int GATES = 1 << 14;
+
   private static final long ALIGNMENT = 64;
 
   /** What a primitive multiplies: {@code x[tokens, cols] · W[rows, cols]ᵀ → y[tokens, stride]}. */
@@ -53,6 +57,9 @@ final class OneDnnProduct implements Product {
 
   /** Rounding of {@code [tokens, cols]}. */
   private record Rounding(int tokens, int cols) {}
+
+  /** {@code x[count] = function(x) · factor}. */
+  private record Gate(int function, int count) {}
 
   /** A primitive with its layouts; x, W and y are {@code null} handles until {@link Call}. */
   private record Compiled(long primitive, long x, long w, long y, long scratchpad, long bytes) {}
@@ -285,6 +292,65 @@ final class OneDnnProduct implements Product {
         y,
         0,
         OneDnnLibrary.arguments(s.arena, OneDnnLibrary.ARG_SRC, x, OneDnnLibrary.ARG_DST, y));
+  }
+
+  @Override
+  public boolean gate(
+      Workers workers, Activation activation, MemorySegment gate, MemorySegment up, long count) {
+    int function =
+        switch (activation) {
+          case SILU -> OneDnnLibrary.SWISH;
+          case GELU -> OneDnnLibrary.GELU;
+          case GELU_TANH -> OneDnnLibrary.GELU_TANH;
+          case RELU, RELU_SQUARED -> 0;
+        };
+    if (function == 0 || !gate.isNative() || !up.isNative()) {
+      return false;
+    }
+    workers.run(
+        Math.toIntExact((count + GATES - 1) / GATES),
+        (task, worker) -> {
+          long first = (long) task * GATES;
+          Scratch s = scratch(worker);
+          Gate shape = new Gate(function, (int) Math.min(GATES, count - first));
+          Call call = s.calls.computeIfAbsent(shape, key -> gating(s, shape));
+          library.point(call.x, gate.address() + 4 * first);
+          library.point(call.y, up.address() + 4 * first);
+          library.execute(call.primitive, s.stream, call.arguments);
+        });
+    return true;
+  }
+
+  private Call gating(Scratch s, Gate shape) {
+    Compiled c =
+        compiled.computeIfAbsent(
+            shape,
+            key -> {
+              long x = library.createLayout(OneDnnLibrary.F32, 1, shape.count, shape.count, 1);
+              long factor = library.createLayout(OneDnnLibrary.F32, 1, shape.count, shape.count, 1);
+              long description = library.describeGate(engine, shape.function, x);
+              try {
+                return new Compiled(library.createPrimitive(description), x, 0, factor, 0, 0);
+              } finally {
+                library.destroyDescription(description);
+              }
+            });
+    long x = library.createMemory(c.x, engine);
+    long factor = library.createMemory(c.y, engine);
+    return new Call(
+        c.primitive,
+        x,
+        0,
+        factor,
+        0,
+        OneDnnLibrary.arguments(
+            s.arena,
+            OneDnnLibrary.ARG_SRC,
+            x,
+            OneDnnLibrary.ARG_FIRST_POST_OP,
+            factor,
+            OneDnnLibrary.ARG_DST,
+            x));
   }
 
   /** By the Java kernels: one output channel is not worth a primitive. */

@@ -29,15 +29,35 @@ public final class CpuDevice implements Device {
 
   private static final String VECTOR_MODULE = "jdk.incubator.vector";
 
+  /** Elements of all rows up to which an operation is little work. */
+  private static final long LITTLE = 1 << 18;
+
+  /** Queries times keys of a sequence up to which attention is little work. */
+  private static final int FEW_PAIRS = 1024;
+
   private final String name;
   private final Kernels kernels;
+
+  /**
+   * For little work: vector code that the compiler has not seen yet takes a hundred times as long
+   * as plain loops, and a pass of a short prompt is over before it has.
+   */
+  private final Kernels little;
+
   private final Product product;
   private final Precision precision;
   private final Workers workers;
 
-  CpuDevice(String name, Kernels kernels, Product product, Precision precision, int threads) {
+  CpuDevice(
+      String name,
+      Kernels kernels,
+      Kernels little,
+      Product product,
+      Precision precision,
+      int threads) {
     this.name = name;
     this.kernels = kernels;
+    this.little = little;
     this.product = product;
     this.precision = precision;
     this.workers = new Workers(threads);
@@ -55,7 +75,8 @@ public final class CpuDevice implements Device {
 
   /** The device that is Java throughout. */
   public static CpuDevice create(int threads, Precision precision) {
-    return with("java", product(threads), precision, threads);
+    Kernels kernels = kernels();
+    return new CpuDevice("java", kernels, kernels, product(threads), precision, threads);
   }
 
   /**
@@ -65,7 +86,7 @@ public final class CpuDevice implements Device {
    * @param product closed with the device
    */
   public static CpuDevice with(String name, Product product, Precision precision, int threads) {
-    return new CpuDevice(name, kernels(), product, precision, threads);
+    return new CpuDevice(name, kernels(), new ScalarKernels(), product, precision, threads);
   }
 
   /** The products of the device that is Java throughout. */
@@ -224,29 +245,30 @@ public final class CpuDevice implements Device {
   public void addBias(Buffer y, Buffer bias) {
     require(
         bias.rows() == 1 && bias.cols() == y.cols(), shape(bias) + " is no bias for " + shape(y));
-    eachRow(y.rows(), y.cols(), m -> kernels.add(row(y, m), bias.data(), 1, y.cols()));
+    eachRow(y.rows(), y.cols(), m -> kernels(y).add(row(y, m), bias.data(), 1, y.cols()));
   }
 
   @Override
   public void add(Buffer y, Buffer x, float factor) {
     requireSame(x, y);
     eachPiece(
-        y, (from, count) -> kernels.add(part(y, from, count), part(x, from, count), factor, count));
+        y,
+        (from, count) -> kernels(y).add(part(y, from, count), part(x, from, count), factor, count));
   }
 
   @Override
   public void scale(Buffer x, float factor) {
-    eachPiece(x, (from, count) -> kernels.scale(part(x, from, count), factor, count));
+    eachPiece(x, (from, count) -> kernels(x).scale(part(x, from, count), factor, count));
   }
 
   @Override
   public void clamp(Buffer x, float limit) {
-    eachPiece(x, (from, count) -> kernels.clamp(part(x, from, count), limit, count));
+    eachPiece(x, (from, count) -> kernels(x).clamp(part(x, from, count), limit, count));
   }
 
   @Override
   public void softcap(Buffer x, float cap) {
-    eachPiece(x, (from, count) -> kernels.softcap(part(x, from, count), cap, count));
+    eachPiece(x, (from, count) -> kernels(x).softcap(part(x, from, count), cap, count));
   }
 
   @Override
@@ -316,7 +338,9 @@ public final class CpuDevice implements Device {
     eachRow(
         x.rows(),
         x.cols(),
-        m -> kernels.rmsNorm(row(x, m), dataOrNull(weight), offset, epsilon, row(y, m), x.cols()));
+        m ->
+            kernels(x)
+                .rmsNorm(row(x, m), dataOrNull(weight), offset, epsilon, row(y, m), x.cols()));
   }
 
   @Override
@@ -328,8 +352,9 @@ public final class CpuDevice implements Device {
         x.rows(),
         x.cols(),
         m ->
-            kernels.layerNorm(
-                row(x, m), dataOrNull(weight), dataOrNull(bias), epsilon, row(y, m), x.cols()));
+            kernels(x)
+                .layerNorm(
+                    row(x, m), dataOrNull(weight), dataOrNull(bias), epsilon, row(y, m), x.cols()));
   }
 
   @Override
@@ -391,6 +416,10 @@ public final class CpuDevice implements Device {
             && k.cols() == spec.keyValueHeads() * d
             && spec.heads() % spec.keyValueHeads() == 0,
         shape(q) + " and " + shape(k) + " do not fit " + spec);
+    boolean few =
+        spans.stream()
+            .allMatch(s -> s.queryCount() > 1 && (long) s.queryCount() * s.keyCount() <= FEW_PAIRS);
+    Kernels attending = few ? little : kernels;
     List<AttentionTask> tasks = new ArrayList<>();
     for (AttentionSpec.Span span : spans) {
       require(
@@ -416,7 +445,7 @@ public final class CpuDevice implements Device {
               4 * ((long) (span.queryRow() + task.fromQuery()) * q.cols() + task.head() * d);
           int keyHead = task.head() * spec.keyValueHeads() / spec.heads();
           long keyAt = 4 * ((long) span.keyRow() * k.cols() + keyHead * d);
-          kernels.attention(
+          attending.attention(
               q.data().asSlice(queryAt),
               k.data().asSlice(keyAt),
               v.data().asSlice(keyAt),
@@ -431,16 +460,20 @@ public final class CpuDevice implements Device {
 
   @Override
   public void activate(Activation activation, Buffer x) {
-    eachPiece(x, (from, count) -> kernels.activate(activation, part(x, from, count), count));
+    eachPiece(x, (from, count) -> kernels(x).activate(activation, part(x, from, count), count));
   }
 
   @Override
   public void gate(Activation activation, Buffer gate, Buffer up) {
     requireSame(gate, up);
+    long elements = (long) gate.rows() * gate.cols();
+    if (product.gate(workers, activation, gate.data(), up.data(), elements)) {
+      return;
+    }
     eachPiece(
         gate,
         (from, count) ->
-            kernels.gate(activation, part(gate, from, count), part(up, from, count), count));
+            kernels(gate).gate(activation, part(gate, from, count), part(up, from, count), count));
   }
 
   @Override
@@ -499,6 +532,11 @@ public final class CpuDevice implements Device {
   public void close() {
     workers.close();
     product.close();
+  }
+
+  /** The kernels for an operation on all of x: a function of its shape alone. */
+  private Kernels kernels(Buffer x) {
+    return (long) x.rows() * x.cols() <= LITTLE ? little : kernels;
   }
 
   private interface RowWork {

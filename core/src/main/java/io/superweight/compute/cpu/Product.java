@@ -1,5 +1,6 @@
 package io.superweight.compute.cpu;
 
+import io.superweight.compute.Activation;
 import io.superweight.compute.Matrix;
 import java.lang.foreign.MemorySegment;
 
@@ -36,6 +37,16 @@ public interface Product extends AutoCloseable {
       MemorySegment y,
       int stride,
       int column);
+
+  /**
+   * {@code gate = activation(gate) · up} where the library has that operation, too.
+   *
+   * @return whether it was done
+   */
+  default boolean gate(
+      Workers workers, Activation activation, MemorySegment gate, MemorySegment up, long count) {
+    return false;
+  }
 
   @Override
   default void close() {}

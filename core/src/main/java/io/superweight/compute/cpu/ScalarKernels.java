@@ -19,30 +19,22 @@ final class ScalarKernels implements Kernels {
 
   @Override
   public void add(MemorySegment y, MemorySegment x, float factor, long count) {
-    for (long i = 0; i < count; i++) {
-      y.setAtIndex(FLOAT, i, y.getAtIndex(FLOAT, i) + factor * x.getAtIndex(FLOAT, i));
-    }
+    each(y, x, count, (a, b) -> a + factor * b);
   }
 
   @Override
   public void scale(MemorySegment x, float factor, long count) {
-    for (long i = 0; i < count; i++) {
-      x.setAtIndex(FLOAT, i, x.getAtIndex(FLOAT, i) * factor);
-    }
+    each(x, count, value -> value * factor);
   }
 
   @Override
   public void clamp(MemorySegment x, float limit, long count) {
-    for (long i = 0; i < count; i++) {
-      x.setAtIndex(FLOAT, i, Math.min(Math.max(x.getAtIndex(FLOAT, i), -limit), limit));
-    }
+    each(x, count, value -> Math.min(Math.max(value, -limit), limit));
   }
 
   @Override
   public void softcap(MemorySegment x, float cap, long count) {
-    for (long i = 0; i < count; i++) {
-      x.setAtIndex(FLOAT, i, capped(x.getAtIndex(FLOAT, i), cap));
-    }
+    each(x, count, value -> capped(value, cap));
   }
 
   private static float capped(float x, float cap) {
@@ -51,16 +43,51 @@ final class ScalarKernels implements Kernels {
 
   @Override
   public void activate(Activation activation, MemorySegment x, long count) {
-    for (long i = 0; i < count; i++) {
-      x.setAtIndex(FLOAT, i, activated(activation, x.getAtIndex(FLOAT, i)));
-    }
+    each(x, count, value -> activated(activation, value));
   }
 
   @Override
   public void gate(Activation activation, MemorySegment gate, MemorySegment up, long count) {
-    for (long i = 0; i < count; i++) {
-      float value = activated(activation, gate.getAtIndex(FLOAT, i));
-      gate.setAtIndex(FLOAT, i, value * up.getAtIndex(FLOAT, i));
+    each(gate, up, count, (a, b) -> activated(activation, a) * b);
+  }
+
+  private interface Function {
+    float of(float value);
+  }
+
+  private interface Function2 {
+    float of(float a, float b);
+  }
+
+  /**
+   * Elements that are copied into an array at a time: a JVM that has just started is slow at
+   * reading a segment.
+   */
+  private static final int PIECE = 4096;
+
+  private static void each(MemorySegment x, long count, Function function) {
+    float[] values = new float[(int) Math.min(count, PIECE)];
+    for (long from = 0; from < count; from += PIECE) {
+      int length = (int) Math.min(PIECE, count - from);
+      MemorySegment.copy(x, FLOAT, 4 * from, values, 0, length);
+      for (int i = 0; i < length; i++) {
+        values[i] = function.of(values[i]);
+      }
+      MemorySegment.copy(values, 0, x, FLOAT, 4 * from, length);
+    }
+  }
+
+  private static void each(MemorySegment y, MemorySegment x, long count, Function2 function) {
+    float[] a = new float[(int) Math.min(count, PIECE)];
+    float[] b = new float[a.length];
+    for (long from = 0; from < count; from += PIECE) {
+      int length = (int) Math.min(PIECE, count - from);
+      MemorySegment.copy(y, FLOAT, 4 * from, a, 0, length);
+      MemorySegment.copy(x, FLOAT, 4 * from, b, 0, length);
+      for (int i = 0; i < length; i++) {
+        a[i] = function.of(a[i], b[i]);
+      }
+      MemorySegment.copy(a, 0, y, FLOAT, 4 * from, length);
     }
   }
 
@@ -86,17 +113,18 @@ final class ScalarKernels implements Kernels {
       float epsilon,
       MemorySegment y,
       int cols) {
+    float[] row = values(x, cols);
     double squares = 0;
-    for (int i = 0; i < cols; i++) {
-      double value = x.getAtIndex(FLOAT, i);
-      squares += value * value;
+    for (float value : row) {
+      squares += (double) value * value;
     }
     float inverse = (float) (1 / Math.sqrt(squares / cols + epsilon));
+    float[] w = weight == null ? null : values(weight, cols);
     for (int i = 0; i < cols; i++) {
-      float normal = x.getAtIndex(FLOAT, i) * inverse;
-      y.setAtIndex(
-          FLOAT, i, weight == null ? normal : normal * (weight.getAtIndex(FLOAT, i) + offset));
+      float normal = row[i] * inverse;
+      row[i] = w == null ? normal : normal * (w[i] + offset);
     }
+    MemorySegment.copy(row, 0, y, FLOAT, 0, cols);
   }
 
   @Override
@@ -176,8 +204,9 @@ final class ScalarKernels implements Kernels {
         }
       }
       for (int c = 0; c < d; c++) {
-        out.setAtIndex(FLOAT, (long) i * qStride + c, (float) (sum[c] / total));
+        sum[c] = (float) (sum[c] / total);
       }
+      MemorySegment.copy(sum, 0, out, FLOAT, 4L * i * qStride, d);
     }
   }
 
@@ -212,6 +241,12 @@ final class ScalarKernels implements Kernels {
       max = Math.max(max, x.getAtIndex(FLOAT, i));
     }
     return max;
+  }
+
+  private static float[] values(MemorySegment x, int count) {
+    float[] values = new float[count];
+    load(x, 0, values);
+    return values;
   }
 
   /** Fills {@code to} with floats {@code from} onward. */

@@ -21,7 +21,7 @@ abstract class JavaKernelsContract extends DeviceContract {
 
   @Override
   protected final Device device(int threads, Precision precision) {
-    return new CpuDevice("java", kernels(), product(threads), precision, threads);
+    return new CpuDevice("java", kernels(), kernels(), product(threads), precision, threads);
   }
 
   @Test
