@@ -69,7 +69,7 @@ final class ArctosSearch implements Search {
         }
       }
       result.round(new Round(round, news, top, massive));
-      if (news.isEmpty()) {
+      if (news.isEmpty() || round + 1 == options.maxRounds()) {
         break;
       }
       snapshot = session.snapshot(result.coordinates(), intact);

@@ -4,12 +4,15 @@ import io.superweight.InputException;
 import io.superweight.model.Transformer;
 import io.superweight.tokenizer.Tokenizer;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Finds super weights: scalars that make a super activation, alone or as a set.
  *
- * <p>It reads each weight once in a pass and holds prompt tokens × widths of activations, whatever
- * the size of the model.
+ * <p>It reads the checkpoint once for each round of zero-and-repeat: all that is to be measured of
+ * one round's weights, and other texts to compare with, ride along. (A prompt of many tokens takes
+ * one pass before, a precursor one behind.) It holds prompt tokens × widths of activations,
+ * whatever the size of the model.
  */
 public final class Finder {
   private Finder() {}
@@ -24,11 +27,14 @@ public final class Finder {
         options.prompts().stream().map(text -> Prompt.of(text, tokenizer, options.bos())).toList();
     try (MemoryWatch memory = MemoryWatch.start()) {
       Session session = new Session(model, prompts);
+      // Only this rule speaks of super activations.
+      Optional<StabilityCheck> check =
+          options.stability() && options.rule() == Rule.SUPERWEIGHT
+              ? Optional.of(new StabilityCheck(session, tokenizer))
+              : Optional.empty();
       FindResult found = Search.of(session, options).run();
-      if (options.stability() && found.main().isPresent()) {
-        List<Stability> stability =
-            StabilityCheck.of(session, tokenizer, found.main().orElseThrow());
-        found = found.withStability(stability, session.cost());
+      if (check.isPresent() && found.main().isPresent()) {
+        found = found.withStability(check.get().lines(found.main().orElseThrow()), session.cost());
       }
       return found.withCost(found.cost().withMemory(memory.peak()));
     }

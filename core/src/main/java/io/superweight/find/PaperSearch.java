@@ -84,7 +84,7 @@ final class PaperSearch implements Search {
         }
       }
       result.round(new Round(round, news, top, 0));
-      if (news.isEmpty()) {
+      if (news.isEmpty() || round + 1 == options.maxRounds()) {
         break;
       }
       snapshot = session.snapshot(result.coordinates(), intact);

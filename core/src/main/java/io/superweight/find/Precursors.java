@@ -4,12 +4,14 @@ import io.superweight.find.Attribution.Part;
 import io.superweight.model.Coordinate;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * Measures by recomputation what each accepted weight does to the super activations, and finds the
@@ -29,6 +31,9 @@ final class Precursors {
   private final Map<Coordinate, Finding> found;
   private final Rejections rejections;
   private final Set<Coordinate> tried = new HashSet<>();
+  private final Map<Spike, Map<Coordinate, Part>> earlier = new HashMap<>();
+  private final Map<Spike, Session.Answers> maskedAnswers = new HashMap<>();
+  private Session.Answers answers;
 
   Precursors(
       Session session, Snapshot intact, Map<Coordinate, Finding> found, Rejections rejections) {
@@ -38,50 +43,92 @@ final class Precursors {
     this.rejections = rejections;
   }
 
-  /** Measures a super activation of the intact model; precursors join what was found. */
+  /**
+   * Has the next pass find out what the super activations of the intact model are without each
+   * weight that may have a part in them.
+   *
+   * @param main those that have members
+   */
+  void ask(List<Spike> main) {
+    Set<Coordinate> alone = new LinkedHashSet<>(found.keySet());
+    alone.addAll(rejections.in(Role.ERASER));
+    for (Spike spike : main) {
+      Map<Coordinate, Part> writes = earlierWrites(spike);
+      earlier.put(spike, writes);
+      alone.addAll(writes.keySet());
+    }
+    List<Session.Question> questions = new ArrayList<>();
+    for (Spike spike : main) {
+      Set<Set<Coordinate>> versions = new LinkedHashSet<>();
+      alone.stream()
+          .filter(c -> c.layer() <= spike.episode().peakLayer())
+          .forEach(c -> versions.add(Set.of(c)));
+      versions.add(members(spike));
+      questions.add(new Session.Question(spike.episode(), versions));
+    }
+    answers = session.ride(questions);
+  }
+
+  /** Has the next pass measure masked ones, where what masks them is zeroed. */
+  void askMasked(List<Spike> masked) {
+    List<Session.Question> questions = new ArrayList<>();
+    for (Spike spike : masked) {
+      Set<Set<Coordinate>> versions = new LinkedHashSet<>();
+      spike.members.forEach(f -> versions.add(masked(spike, Set.of(f.coordinate()))));
+      versions.add(masked(spike, members(spike)));
+      questions.add(new Session.Question(spike.episode(), versions));
+    }
+    Session.Answers to = session.ride(questions);
+    masked.forEach(spike -> maskedAnswers.put(spike, to));
+  }
+
+  private static Set<Coordinate> members(Spike spike) {
+    return spike.members.stream().map(Finding::coordinate).collect(Collectors.toSet());
+  }
+
+  private static Set<Coordinate> masked(Spike spike, Set<Coordinate> more) {
+    Set<Coordinate> version = new HashSet<>(spike.context);
+    version.addAll(more);
+    return version;
+  }
+
+  /** Whether {@link #ask} was called and a pass has answered. */
+  boolean asked(Spike spike) {
+    return earlier.containsKey(spike) || maskedAnswers.containsKey(spike);
+  }
+
+  /** Takes the answer of a super activation of the intact model; precursors join what was found. */
   void measure(Spike spike) {
-    Map<Coordinate, Part> earlier = earlierWrites(spike);
+    Map<Coordinate, Part> writes = earlier.get(spike);
     Set<Coordinate> alone = new LinkedHashSet<>();
     found.values().stream()
         .filter(f -> f.spike == spike || f.spike.round == 0)
         .map(Finding::coordinate)
         .forEach(alone::add);
     alone.addAll(rejections.in(Role.ERASER));
-    for (Coordinate c : earlier.keySet()) {
+    for (Coordinate c : writes.keySet()) {
       if (!alone.contains(c) && tried.add(c)) {
         alone.add(c);
       }
     }
     alone.removeIf(c -> c.layer() > spike.episode().peakLayer());
-    List<Set<Coordinate>> versions = new ArrayList<>();
-    alone.forEach(c -> versions.add(Set.of(c)));
-    Set<Coordinate> members = new LinkedHashSet<>();
-    spike.members.forEach(f -> members.add(f.coordinate()));
-    versions.add(members);
-    double[] values = session.at(spike.episode(), versions);
-    int v = 0;
     for (Coordinate c : alone) {
-      remaining(spike, c, values[v++] / spike.episode().peak(), earlier.get(c));
+      remaining(spike, c, left(answers, spike, Set.of(c)), writes.get(c));
     }
-    spike.remaining = values[v] / spike.episode().peak();
+    spike.remaining = left(answers, spike, members(spike));
   }
 
-  /** Measures a masked one, where what masks it is zeroed. */
+  /** Takes the answer of a masked one. */
   void measureMasked(Spike spike) {
-    List<Set<Coordinate>> versions = new ArrayList<>();
-    Set<Coordinate> all = new HashSet<>(spike.context);
+    Session.Answers to = maskedAnswers.get(spike);
     for (Finding f : spike.members) {
-      Set<Coordinate> version = new HashSet<>(spike.context);
-      version.add(f.coordinate());
-      versions.add(version);
-      all.add(f.coordinate());
+      f.remaining = left(to, spike, masked(spike, Set.of(f.coordinate())));
     }
-    versions.add(all);
-    double[] values = session.at(spike.episode(), versions);
-    for (int v = 0; v < spike.members.size(); v++) {
-      spike.members.get(v).remaining = values[v] / spike.episode().peak();
-    }
-    spike.remaining = values[spike.members.size()] / spike.episode().peak();
+    spike.remaining = left(to, spike, masked(spike, members(spike)));
+  }
+
+  private static double left(Session.Answers answers, Spike spike, Set<Coordinate> zeroed) {
+    return answers.at(spike.episode(), zeroed) / spike.episode().peak();
   }
 
   private void remaining(Spike spike, Coordinate c, double remaining, Part earlier) {

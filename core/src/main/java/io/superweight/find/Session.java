@@ -1,6 +1,7 @@
 package io.superweight.find;
 
 import io.superweight.compute.Matrix;
+import io.superweight.model.Batch;
 import io.superweight.model.Coordinate;
 import io.superweight.model.Head;
 import io.superweight.model.Probe;
@@ -9,6 +10,7 @@ import io.superweight.model.SiteValues;
 import io.superweight.model.Transformer;
 import io.superweight.model.Variant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -16,6 +18,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 
 /** One search on one model: its prompts, its passes and what they cost. */
@@ -26,9 +30,6 @@ final class Session {
    */
   private static final int TOKENS = 48;
 
-  /** Versions of the model in one pass. */
-  private static final int VARIANTS = 16;
-
   final Transformer model;
   final List<Prompt> prompts;
   final List<int[]> sequences;
@@ -36,7 +37,9 @@ final class Session {
   private final int[] experts;
   private final long start = System.nanoTime();
   private final Map<Coordinate, WeightScan.Standing> standings = new HashMap<>();
-  private final int[][] tokens;
+  private final Map<String, WeightScan> scans = new HashMap<>();
+  private int[][] tokens;
+  private final List<Batch> riders = new ArrayList<>();
   private int passes;
   private long bytes;
   private long tokensRun;
@@ -47,72 +50,128 @@ final class Session {
     this.sequences = prompts.stream().map(Prompt::idArray).toList();
     this.attribution = new Attribution(model);
     this.experts = IntStream.range(0, model.layers()).map(model::experts).toArray();
-    this.tokens = tokensToHold();
   }
 
-  /** A pass of the model with some weights zeroed. */
+  /** A pass of the model with some weights zeroed, and with all that waited to ride along. */
   Snapshot snapshot(Set<Coordinate> zeroed, Snapshot intact) {
+    if (tokens == null) {
+      tokens = tokensToHold();
+    }
     Snapshot snapshot = new Snapshot(sequences, tokens, intact, 0, false, experts);
-    pass(sequences, List.of(Variant.zeroed("zeroed", zeroed)), snapshot);
+    List<Batch> batches = new ArrayList<>();
+    batches.add(
+        new Batch(
+            sequences,
+            List.of(zeroed.isEmpty() ? Variant.INTACT : Variant.zeroed("zeroed", zeroed)),
+            List.of(snapshot),
+            Head.SKIP));
+    batches.addAll(riders);
+    riders.clear();
+    pass(batches);
     return snapshot;
   }
 
-  /** A pass over other texts that keeps the residual stream only. */
-  Snapshot stream(List<int[]> others) {
+  /**
+   * Has other texts go along with the next pass.
+   *
+   * @return their residual stream, to be filled by that pass
+   */
+  Snapshot ride(List<int[]> others) {
     int[][] all =
         others.stream().map(ids -> IntStream.range(0, ids.length).toArray()).toArray(int[][]::new);
     Snapshot snapshot = new Snapshot(others, all, null, 0, true, experts);
-    pass(others, List.of(Variant.INTACT), snapshot);
+    riders.add(new Batch(others, List.of(Variant.INTACT), List.of(snapshot), Head.SKIP));
     return snapshot;
   }
 
-  private void pass(List<int[]> run, List<Variant> variants, Probe probe) {
-    Routed routed = new Routed(probe);
-    model.forward(run, variants, List.of(routed), Head.SKIP);
+  private void pass(List<Batch> batches) {
+    Set<String> routed = new HashSet<>();
+    model.forward(
+        batches.stream()
+            .map(batch ->
+                new Batch(
+                    batch.sequences(),
+                    batch.variants(),
+                    batch.probes().stream().map(probe -> new Routed(probe, routed)).toList(),
+                    batch.head(),
+                    batch.layers()))
+            .toList());
     passes++;
-    int length = run.stream().mapToInt(ids -> ids.length).sum();
-    tokensRun += (long) length * variants.size();
+    tokensRun += batches.stream().mapToLong(Batch::tokens).sum();
     for (Map.Entry<String, Matrix> entry : model.matrices().entrySet()) {
       if (!entry.getKey().contains(".experts.")
-          || routed.parts.contains(entry.getKey().substring(0, entry.getKey().lastIndexOf('.')))) {
+          || routed.contains(entry.getKey().substring(0, entry.getKey().lastIndexOf('.')))) {
         bytes += entry.getValue().data().byteSize();
       }
     }
   }
 
+  /** A place of the stream whose value is wanted, under several versions of the model. */
+  record Question(Episode episode, Collection<? extends Set<Coordinate>> versions) {}
+
+  /** What the next pass finds out: version by version the stream at an episode's peak. */
+  static final class Answers {
+    private final Map<Episode, Map<Set<Coordinate>, Double>> values = new HashMap<>();
+
+    /** The value at the episode's channel, token and peak layer with some weights zeroed. */
+    double at(Episode episode, Set<Coordinate> zeroed) {
+      return values.get(episode).get(zeroed);
+    }
+  }
+
   /**
-   * The stream at one place under several versions of the model. Only the tokens up to that place
-   * are run: the model is causal.
-   *
-   * @param versions weights to zero in each
-   * @return {@code [versions]} the value at the episode's channel, token and peak layer
+   * Has edited versions of the model go along with the next pass, to see what becomes of spikes.
+   * Only the tokens up to the last of them are run, and only the layers: the model is causal.
    */
-  double[] at(Episode episode, List<? extends Collection<Coordinate>> versions) {
-    double[] values = new double[versions.size()];
-    int[] ids = sequences.get(episode.sequence());
-    int[] head = java.util.Arrays.copyOf(ids, episode.position() + 1);
-    for (int from = 0; from < versions.size(); from += VARIANTS) {
-      int base = from;
-      List<Variant> variants = new ArrayList<>();
-      for (int v = from; v < Math.min(versions.size(), from + VARIANTS); v++) {
-        variants.add(Variant.zeroed("version " + v, versions.get(v)));
-      }
-      pass(
-          List.of(head),
-          variants,
+  Answers ride(Collection<Question> questions) {
+    Answers answers = new Answers();
+    Map<Integer, List<Question>> bySequence = new TreeMap<>();
+    for (Question question : questions) {
+      bySequence
+          .computeIfAbsent(question.episode().sequence(), s -> new ArrayList<>())
+          .add(question);
+    }
+    bySequence.forEach((sequence, of) -> {
+      List<Set<Coordinate>> versions =
+          of.stream()
+              .flatMap(q -> q.versions().stream())
+              .<Set<Coordinate>>map(Set::copyOf)
+              .distinct()
+              .toList();
+      Set<Episode> episodes = of.stream().map(Question::episode).collect(Collectors.toSet());
+      int end = episodes.stream().mapToInt(Episode::position).max().orElseThrow();
+      int layers = episodes.stream().mapToInt(Episode::peakLayer).max().orElseThrow() + 1;
+      Probe probe =
           new Probe() {
             @Override
             public boolean wants(Site site) {
-              return site.kind() == Site.Kind.RESID_POST && site.layer() == episode.peakLayer();
+              return site.kind() == Site.Kind.RESID_POST
+                  && episodes.stream().anyMatch(e -> e.peakLayer() == site.layer());
             }
 
             @Override
             public void observe(Site site, SiteValues seen) {
-              values[base + seen.variant()] = seen.get(episode.position(), episode.channel());
+              for (Episode e : episodes) {
+                if (e.peakLayer() == site.layer()) {
+                  answers
+                      .values
+                      .computeIfAbsent(e, x -> new HashMap<>())
+                      .put(
+                          versions.get(seen.variant()),
+                          (double) seen.get(e.position(), e.channel()));
+                }
+              }
             }
-          });
-    }
-    return values;
+          };
+      riders.add(
+          new Batch(
+              List.of(Arrays.copyOf(sequences.get(sequence), end + 1)),
+              versions.stream().map(version -> Variant.zeroed("version", version)).toList(),
+              List.of(probe),
+              Head.SKIP,
+              layers));
+    });
+    return answers;
   }
 
   /** Where weights stand in their matrices; each matrix is read once for all of them. */
@@ -129,12 +188,17 @@ final class Session {
       for (int i = 0; i < values.length; i++) {
         values[i] = of.get(i).weight();
       }
-      WeightScan.Standing[] found = WeightScan.standings(model.device(), matrix, values);
-      bytes += matrix.data().byteSize();
+      WeightScan scan = scan(name, matrix);
+      bytes += scan.bytesToRead();
+      WeightScan.Standing[] found = scan.standings(values);
       for (int i = 0; i < values.length; i++) {
         standings.put(of.get(i).coordinate(), found[i]);
       }
     });
+  }
+
+  private WeightScan scan(String name, Matrix matrix) {
+    return scans.computeIfAbsent(name, n -> new WeightScan(matrix));
   }
 
   WeightScan.Standing standing(Attribution.Part part) {
@@ -204,8 +268,9 @@ final class Session {
     String first = "";
     for (Map.Entry<String, Matrix> entry : model.matrices().entrySet()) {
       if (site.layer() < 0 || entry.getKey().startsWith("layers." + site.layer() + ".")) {
-        bytes += entry.getValue().data().byteSize();
-        long of = WeightScan.notFinite(model.device(), entry.getValue());
+        WeightScan scan = scan(entry.getKey(), entry.getValue());
+        bytes += scan.bytesToRead();
+        long of = scan.notFinite();
         first = of > 0 && first.isEmpty() ? entry.getKey() : first;
         count += of;
       }
@@ -236,9 +301,7 @@ final class Session {
     for (int s = 0; s < hold.length; s++) {
       largest[s] = new double[hold[s].length];
     }
-    pass(
-        sequences,
-        List.of(Variant.INTACT),
+    Probe probe =
         new Probe() {
           @Override
           public boolean wants(Site site) {
@@ -254,7 +317,7 @@ final class Session {
               }
             }
             float[] sorted = tops.clone();
-            java.util.Arrays.sort(sorted);
+            Arrays.sort(sorted);
             float median = Math.max(sorted[sorted.length / 2], Float.MIN_NORMAL);
             for (int r = 0; r < tops.length; r++) {
               int t = values.tokens()[r];
@@ -262,7 +325,8 @@ final class Session {
                   Math.max(largest[values.sequence()][t], tops[r] / median);
             }
           }
-        });
+        };
+    pass(List.of(new Batch(sequences, List.of(Variant.INTACT), List.of(probe), Head.SKIP)));
     for (int s = 0; s < hold.length; s++) {
       if (hold[s].length <= TOKENS) {
         continue;
@@ -285,10 +349,11 @@ final class Session {
   /** Notes which experts had work, for the account of bytes. */
   private static final class Routed implements Probe {
     private final Probe inner;
-    private final Set<String> parts = new HashSet<>();
+    private final Set<String> parts;
 
-    Routed(Probe inner) {
+    Routed(Probe inner, Set<String> parts) {
       this.inner = inner;
+      this.parts = parts;
     }
 
     @Override

@@ -5,27 +5,32 @@ import io.superweight.tokenizer.Tokenizer;
 import java.util.ArrayList;
 import java.util.List;
 
-/** Compares the main super activation with those of other texts, all in one pass. */
+/** Compares the main super activation with those of other texts, which ride along in one pass. */
 final class StabilityCheck {
-  private StabilityCheck() {}
+  private final List<BosPolicy> policies;
+  private final List<Prompt> prompts = new ArrayList<>();
+  private final Snapshot snapshot;
 
-  /**
-   * One line for each BOS policy that the tokenizer knows.
-   *
-   * @param main what to compare with
-   */
-  static List<Stability> of(Session session, Tokenizer tokenizer, SuperActivation main) {
-    List<BosPolicy> policies =
+  /** Has the texts go along with the session's next pass. */
+  StabilityCheck(Session session, Tokenizer tokenizer) {
+    policies =
         tokenizer.bos().isPresent()
             ? List.of(BosPolicy.ALWAYS, BosPolicy.NEVER)
             : List.of(BosPolicy.NEVER);
-    List<Prompt> prompts = new ArrayList<>();
     for (BosPolicy policy : policies) {
       for (String text : StabilityPrompts.ALL) {
         prompts.add(Prompt.of(text, tokenizer, policy));
       }
     }
-    Snapshot snapshot = session.stream(prompts.stream().map(Prompt::idArray).toList());
+    snapshot = session.ride(prompts.stream().map(Prompt::idArray).toList());
+  }
+
+  /**
+   * One line for each BOS policy that the tokenizer knows, after that pass.
+   *
+   * @param main what to compare with
+   */
+  List<Stability> lines(SuperActivation main) {
     List<Episode> episodes = new SpikeSearch(snapshot, snapshot).episodes();
     List<Stability> lines = new ArrayList<>();
     for (int p = 0; p < policies.size(); p++) {

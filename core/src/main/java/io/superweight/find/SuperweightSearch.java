@@ -47,6 +47,7 @@ final class SuperweightSearch implements Search {
   private final Snapshot intact;
   private final Persistence persistence;
   private final Rejections rejections;
+  private final Precursors precursors;
   private final Set<Coordinate> zeroed = new LinkedHashSet<>();
   private final Map<Coordinate, Finding> found = new LinkedHashMap<>();
   private final List<Spike> spikes = new ArrayList<>();
@@ -56,8 +57,11 @@ final class SuperweightSearch implements Search {
   /** Round, channel and writer that a note was made of: one is enough for all tokens. */
   private final Set<String> noted = new HashSet<>();
 
-  /** The model without what was found so far. */
+  /** The model without what was found before its pass. */
   private Snapshot removed;
+
+  /** What that is. */
+  private Set<Coordinate> absent = Set.of();
 
   /** Peak of the largest spike of the intact model that lasts. */
   private float largest;
@@ -68,26 +72,56 @@ final class SuperweightSearch implements Search {
     this.intact = session.snapshot(Set.of(), null);
     this.persistence = new Persistence(intact.layers());
     this.rejections = new Rejections(session);
+    this.precursors = new Precursors(session, intact, found, rejections);
     this.removed = intact;
   }
 
   @Override
   public FindResult run() {
-    boolean more = true;
-    for (int round = 0; more && round < options.maxRounds(); round++) {
-      more = round(round);
-    }
-    if (more) {
-      notes.add(
-          "Stopped after " + options.maxRounds() + " rounds of zero-and-repeat; more may follow.");
+    while (round(rounds.size())) {
+      if (rounds.size() == options.maxRounds()) {
+        notes.add(
+            "Stopped after "
+                + options.maxRounds()
+                + (options.maxRounds() == 1 ? " round" : " rounds")
+                + " of zero-and-repeat; more may follow. What the weights of the last round do to"
+                + " their super activations, and what precedes them, takes one more pass and was"
+                + " not measured.");
+        break;
+      }
+      ask();
+      pass();
     }
     measure();
     SignatureScan signatures = new SignatureScan(session, intact, persistence, rejections);
     signatures.outputs(found.keySet());
     for (Finding f : List.copyOf(found.values())) {
-      signatures.orphan(f, removed, Set.copyOf(zeroed), Math.max(1, rounds.size() - 1));
+      if (absent.contains(f.coordinate())) {
+        signatures.orphan(f, removed, absent, Math.max(1, rounds.size() - 1));
+      }
     }
     return result();
+  }
+
+  /** One pass over the weights with all zeroed that was found. */
+  private void pass() {
+    absent = Set.copyOf(zeroed);
+    removed = session.snapshot(absent, intact);
+  }
+
+  /** Has the next pass measure what the last round found. */
+  private void ask() {
+    int last = rounds.size() - 1;
+    List<Spike> news =
+        spikes.stream()
+            .filter(spike -> spike.round == last && !spike.members.isEmpty())
+            .filter(spike -> spike.main || last > 0)
+            .toList();
+    if (last > 0) {
+      precursors.askMasked(news);
+    } else {
+      precursors.ask(news);
+    }
   }
 
   /**
@@ -129,7 +163,6 @@ final class SuperweightSearch implements Search {
       return false;
     }
     zeroed.addAll(news);
-    removed = session.snapshot(Set.copyOf(zeroed), intact);
     return true;
   }
 
@@ -283,16 +316,19 @@ final class SuperweightSearch implements Search {
   }
 
   private void measure() {
-    Precursors precursors = new Precursors(session, intact, found, rejections);
     for (Spike spike : spikes) {
-      if (!spike.members.isEmpty() && spike.round > 0) {
+      if (!precursors.asked(spike)) {
+        continue;
+      }
+      if (spike.round > 0) {
         precursors.measureMasked(spike);
-      } else if (!spike.members.isEmpty() && spike.main) {
+      } else {
         precursors.measure(spike);
       }
     }
-    if (zeroed.addAll(found.keySet())) {
-      removed = session.snapshot(Set.copyOf(zeroed), intact);
+    // A precursor is known only now. The curves without all candidates take a pass of their own.
+    if (zeroed.addAll(found.keySet()) && rounds.size() < options.maxRounds()) {
+      pass();
     }
   }
 
@@ -342,7 +378,7 @@ final class SuperweightSearch implements Search {
             new Trajectory(
                 spike.activation,
                 line(intact, spike.episode()),
-                found.isEmpty() ? List.of() : line(removed, spike.episode())))
+                absent.isEmpty() ? List.of() : line(removed, spike.episode())))
         .toList();
   }
 

@@ -1,14 +1,42 @@
 package io.superweight.find;
 
-import io.superweight.compute.Device;
 import io.superweight.compute.Matrix;
+import io.superweight.tensor.DType;
+import io.superweight.tensor.Dequantizer;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.ByteOrder;
+import java.util.Arrays;
+import java.util.stream.IntStream;
 
 /**
- * Where values stand among all weights of their matrix. The matrix is read once, row by row; no
- * copy of it is made.
+ * Where values stand among all weights of their matrix. The matrix is read in pieces by all
+ * processors, without a copy of it. The 16-bit types have few magnitudes: they are counted once,
+ * and every later question is answered from the counts. Of the other types each question reads the
+ * matrix again.
  */
 public final class WeightScan {
-  private WeightScan() {}
+  private static final ValueLayout.OfShort U16 =
+      ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
+
+  /** Elements of a piece of the 16-bit types, and of others, which are decoded: whole blocks. */
+  private static final int COUNTED = 1 << 20;
+
+  private static final int DECODED = 1 << 14;
+
+  /** Magnitudes of a 16-bit type: all but the sign. */
+  private static final int MAGNITUDES = 1 << 15;
+
+  private final Matrix matrix;
+  private final long size;
+
+  /** How many weights have each magnitude; null before the first question and of other types. */
+  private long[] counts;
+
+  public WeightScan(Matrix matrix) {
+    this.matrix = matrix;
+    this.size = (long) matrix.rows() * matrix.cols();
+  }
 
   /**
    * One value in its matrix.
@@ -35,49 +63,142 @@ public final class WeightScan {
    * @param values weights of the matrix, in any order
    * @return {@code [values.length]}, in the same order
    */
-  public static Standing[] standings(Device device, Matrix matrix, float... values) {
+  public Standing[] standings(float... values) {
     float[] magnitudes = new float[values.length];
     for (int i = 0; i < values.length; i++) {
       magnitudes[i] = Math.abs(values[i]);
     }
-    long[] larger = new long[values.length];
+    boolean counted = matrix.dtype() == DType.BF16 || matrix.dtype() == DType.F16;
+    Sums sums = counted ? counted(magnitudes) : decoded(magnitudes);
+    double deviation = Math.sqrt(sums.squares / Math.max(1, size - sums.notFinite));
+    return Arrays.stream(sums.larger)
+        .mapToObj(larger -> new Standing(larger + 1, size, deviation, sums.notFinite))
+        .toArray(Standing[]::new);
+  }
+
+  /** The NaN and infinite weights of the matrix. */
+  public long notFinite() {
+    return standings(0f)[0].notFinite();
+  }
+
+  /** Bytes that the next question reads. */
+  long bytesToRead() {
+    return counts == null ? matrix.data().byteSize() : 0;
+  }
+
+  private static final class Sums {
+    final long[] larger;
+    double squares;
+    long notFinite;
+
+    Sums(int values) {
+      larger = new long[values];
+    }
+
+    void add(float magnitude, long times, float[] magnitudes) {
+      if (!(magnitude <= Float.MAX_VALUE)) {
+        notFinite += times;
+        return;
+      }
+      squares += (double) magnitude * magnitude * times;
+      for (int i = 0; i < magnitudes.length; i++) {
+        larger[i] += magnitude > magnitudes[i] ? times : 0;
+      }
+    }
+  }
+
+  private Sums counted(float[] magnitudes) {
+    if (counts == null) {
+      counts = count();
+    }
+    Sums sums = new Sums(magnitudes.length);
+    for (int bits = 0; bits < MAGNITUDES; bits++) {
+      if (counts[bits] > 0) {
+        float magnitude =
+            matrix.dtype() == DType.BF16
+                ? Float.intBitsToFloat(bits << 16)
+                : Float.float16ToFloat((short) bits);
+        sums.add(magnitude, counts[bits], magnitudes);
+      }
+    }
+    return sums;
+  }
+
+  private long[] count() {
+    MemorySegment data = matrix.data();
+    return IntStream.range(0, pieces(COUNTED))
+        .parallel()
+        .mapToObj(piece -> {
+          long from = (long) piece * COUNTED;
+          int[] of = new int[MAGNITUDES];
+          long end = Math.min(size, from + COUNTED);
+          for (long i = from; i < end; i++) {
+            of[data.get(U16, 2 * i) & (MAGNITUDES - 1)]++;
+          }
+          return of;
+        })
+        .collect(
+            () -> new long[MAGNITUDES],
+            (sum, piece) -> {
+              for (int m = 0; m < MAGNITUDES; m++) {
+                sum[m] += piece[m];
+              }
+            },
+            (sum, other) -> {
+              for (int m = 0; m < MAGNITUDES; m++) {
+                sum[m] += other[m];
+              }
+            });
+  }
+
+  private Sums decoded(float[] magnitudes) {
+    Sums[] pieces = new Sums[pieces(DECODED)];
     float smallest = Float.POSITIVE_INFINITY;
     for (float magnitude : magnitudes) {
       smallest = Math.min(smallest, magnitude);
     }
-    double squares = 0;
-    long notFinite = 0;
-    for (int r = 0; r < matrix.rows(); r++) {
-      float[] row = device.row(matrix, r);
-      double ofRow = 0;
-      for (float w : row) {
-        float a = Math.abs(w);
-        if (!(a <= Float.MAX_VALUE)) {
-          notFinite++;
-          continue;
-        }
-        ofRow += (double) w * w;
-        if (a > smallest) {
-          for (int i = 0; i < magnitudes.length; i++) {
-            if (a > magnitudes[i]) {
-              larger[i]++;
-            }
+    float least = smallest;
+    // Each run of pieces has one array to decode into.
+    int runs = Math.min(pieces.length, 4 * Runtime.getRuntime().availableProcessors());
+    IntStream.range(0, runs)
+        .parallel()
+        .forEach(run -> {
+          float[] values = new float[DECODED];
+          for (int piece = run; piece < pieces.length; piece += runs) {
+            pieces[piece] = piece(piece, values, magnitudes, least);
           }
-        }
+        });
+    // Piece by piece, so that the sum does not depend on the number of processors.
+    Sums sums = new Sums(magnitudes.length);
+    for (Sums piece : pieces) {
+      sums.squares += piece.squares;
+      sums.notFinite += piece.notFinite;
+      for (int i = 0; i < sums.larger.length; i++) {
+        sums.larger[i] += piece.larger[i];
       }
-      squares += ofRow;
     }
-    long size = (long) matrix.rows() * matrix.cols();
-    double deviation = Math.sqrt(squares / Math.max(1, size - notFinite));
-    Standing[] standings = new Standing[values.length];
-    for (int i = 0; i < standings.length; i++) {
-      standings[i] = new Standing(larger[i] + 1, size, deviation, notFinite);
-    }
-    return standings;
+    return sums;
   }
 
-  /** The NaN and infinite weights of a matrix. */
-  public static long notFinite(Device device, Matrix matrix) {
-    return standings(device, matrix, 0f)[0].notFinite();
+  private Sums piece(int piece, float[] values, float[] magnitudes, float least) {
+    long from = (long) piece * DECODED;
+    int count = (int) Math.min(DECODED, size - from);
+    Dequantizer.decode(matrix.dtype(), matrix.data(), from, count, values, 0);
+    Sums sums = new Sums(magnitudes.length);
+    double squares = 0;
+    for (int i = 0; i < count; i++) {
+      float a = Math.abs(values[i]);
+      if (a > least || !(a <= Float.MAX_VALUE)) {
+        sums.add(a, 1, magnitudes);
+      } else {
+        squares += (double) a * a;
+      }
+    }
+    sums.squares += squares;
+    return sums;
+  }
+
+  private int pieces(int elements) {
+    return Math.toIntExact((size + elements - 1) / elements);
   }
 }

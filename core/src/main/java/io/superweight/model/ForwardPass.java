@@ -18,67 +18,136 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.concurrent.CancellationException;
+import java.util.function.Predicate;
+import java.util.stream.IntStream;
 
 /**
  * The forward pass, once for all architectures: {@link #layer} reads top to bottom beside the
  * paper.
  *
  * <p>A <em>lane</em> is one sequence of one variant; its tokens are consecutive rows of the
- * residual stream. Variants stand in the order of the first layer in which they differ from the
- * intact model, and join the stream there as a copy of the intact rows: the layers below are
- * computed once for all of them.
+ * residual stream. Lanes of all batches go through a layer together. Variants of a batch stand in
+ * the order of the first layer in which they differ from the intact model, and join the stream
+ * there as a copy of the intact rows: the layers below are computed once for all of them.
  */
 final class ForwardPass implements AutoCloseable {
   /** Rows of the stream that go through a layer together; a longer sequence goes alone. */
   private static final int CHUNK_ROWS = 1024;
 
-  /** Rows whose logits are held at once. */
-  private static final int HEAD_ROWS = 128;
+  /**
+   * One sequence of one variant: rows {@code from} to {@code from + count} of the stream.
+   *
+   * @param position of its first row in the sequence
+   */
+  record Lane(Slot slot, int sequence, int from, int count, int position) {
+    /** Its last row alone. */
+    Lane tail() {
+      return new Lane(slot, sequence, from + count - 1, 1, position + count - 1);
+    }
+  }
 
-  /** One sequence of one variant: rows {@code from} to {@code from + count} of the stream. */
-  private record Lane(int slot, int sequence, int from, int count) {}
+  /** Lanes that go through a layer together, one below the other. */
+  private record Chunk(List<Lane> lanes, int[] starts, int rows) {
+    static Chunk of(List<Lane> lanes) {
+      int[] starts = new int[lanes.size()];
+      int rows = 0;
+      for (int n = 0; n < starts.length; n++) {
+        starts[n] = rows;
+        rows += lanes.get(n).count();
+      }
+      return new Chunk(List.copyOf(lanes), starts, rows);
+    }
 
-  /** Consecutive lanes that go through a layer together. */
-  private record Chunk(List<Lane> lanes, int from, int rows) {}
+    /** Whether its rows are neighbours in the stream, too. */
+    boolean contiguous() {
+      int first = lanes.getFirst().from();
+      for (int n = 0; n < starts.length; n++) {
+        if (lanes.get(n).from() != first + starts[n]) {
+          return false;
+        }
+      }
+      return true;
+    }
+  }
+
+  /** One variant of a batch. */
+  static final class Slot {
+    final Part part;
+    final Variant variant;
+
+    /** Index in the caller's list; −1 for a trunk that nobody asked for. */
+    final int caller;
+
+    /** The layer at which its rows join the stream; the number of layers for never. */
+    final int join;
+
+    /** Part name, row, column: the value. */
+    final Map<String, TreeMap<Integer, Map<Integer, Float>>> edits = new HashMap<>();
+
+    List<Lane> lanes;
+
+    Slot(Part part, Variant variant, int caller, int join) {
+      this.part = part;
+      this.variant = variant;
+      this.caller = caller;
+      this.join = join;
+      for (ScalarEdit edit : variant.edits()) {
+        edits
+            .computeIfAbsent(edit.coordinate().part(), name -> new TreeMap<>())
+            .computeIfAbsent(edit.coordinate().row(), row -> new HashMap<>())
+            .put(edit.coordinate().col(), edit.value());
+      }
+    }
+  }
+
+  /** A batch on its way. */
+  static final class Part {
+    final Batch batch;
+    final int layers;
+    final int rowsOfSlot;
+
+    /** The intact trunk first, the others in the order in which they join. */
+    final List<Slot> slots = new ArrayList<>();
+
+    Part(Batch batch, int layers) {
+      this.batch = batch;
+      this.layers = Math.min(layers, batch.layers());
+      this.rowsOfSlot = batch.sequences().stream().mapToInt(ids -> ids.length).sum();
+    }
+
+    int firstRow() {
+      return slots.getFirst().lanes.getFirst().from();
+    }
+
+    /**
+     * The slots that go through a layer. Intact rows are computed as long as somebody asked for
+     * them or a variant has yet to join.
+     */
+    List<Slot> active(int layer) {
+      if (layer >= layers) {
+        return List.of();
+      }
+      boolean trunk = slots.getFirst().caller >= 0 || slots.getLast().join > layer;
+      return slots.stream()
+          .filter(s -> s.join <= layer && (trunk || s != slots.getFirst()))
+          .toList();
+    }
+  }
 
   private final Architecture architecture;
   private final Weights weights;
   private final Device device;
   private final Device.Scope scope;
-  private final List<? extends Probe> probes;
   private final RopeTables ropes;
   private final PassListener listener;
-
-  /** The sequences; in a cached pass the newest tokens of each lane. */
-  private List<int[]> sequences;
-
-  /**
-   * Variants by slot: slot 0 is the intact trunk, the others follow in the order of {@link #joins}.
-   */
-  private final List<Variant> slots;
-
-  /**
-   * For each slot the index of its variant in the caller's list; −1 for a trunk that nobody asked
-   * for.
-   */
-  private final int[] callers;
-
-  /**
-   * The layer at which each slot's rows join the stream; the number of layers for one that never
-   * differs.
-   */
-  private final int[] joins;
-
-  private final Map<Integer, Map<String, TreeMap<Integer, Map<Integer, Float>>>> edits =
-      new HashMap<>();
-
-  private int rowsOfSlot;
-  private List<Lane> lanes;
+  private final List<Part> parts = new ArrayList<>();
   private Buffer stream;
 
   // Scratch of one chunk, [rows, …].
   private Buffer normed;
   private Buffer mixed;
+  private Buffer gathered;
   private Buffer queries;
   private Buffer keys;
   private Buffer values;
@@ -97,75 +166,67 @@ final class ForwardPass implements AutoCloseable {
       Architecture architecture,
       Weights weights,
       Device device,
-      List<int[]> sequences,
-      List<Variant> variants,
-      List<? extends Probe> probes,
+      List<Batch> batches,
       PassListener listener) {
-    this(architecture, weights, device, variants, probes, 0, listener);
-    begin(sequences);
+    this(architecture, weights, device, 0, listener);
+    int rows = 0;
+    int longest = 0;
+    for (Batch batch : batches) {
+      Part part = part(batch);
+      parts.add(part);
+      for (Slot slot : part.slots) {
+        slot.lanes = new ArrayList<>();
+        for (int q = 0; q < batch.sequences().size(); q++) {
+          int count = batch.sequences().get(q).length;
+          longest = Math.max(longest, count);
+          slot.lanes.add(new Lane(slot, q, rows, count, 0));
+          rows = Math.addExact(rows, count);
+        }
+      }
+    }
+    stream = scope.allocate(rows, architecture.hiddenSize());
+    allocateScratch(Math.min(rows, Math.max(CHUNK_ROWS, longest)));
   }
 
   private ForwardPass(
       Architecture architecture,
       Weights weights,
       Device device,
-      List<Variant> variants,
-      List<? extends Probe> probes,
       int capacity,
       PassListener listener) {
     this.listener = listener;
     this.architecture = architecture;
     this.weights = weights;
     this.device = device;
-    this.probes = probes;
     this.capacity = capacity;
     this.scope = device.scope();
     this.ropes = new RopeTables(scope);
+  }
 
+  private Part part(Batch batch) {
     int layers = architecture.layers();
+    List<Variant> variants = batch.variants();
+    int[] joins = variants.stream().mapToInt(this::firstDifference).toArray();
     List<Integer> order = new ArrayList<>();
-    for (int v = 0; v < variants.size(); v++) {
+    for (int v = 0; v < joins.length; v++) {
       order.add(v);
     }
-    int[] joinOf = new int[variants.size()];
-    for (int v = 0; v < joinOf.length; v++) {
-      joinOf[v] = capacity > 0 ? 0 : firstDifference(variants.get(v));
-    }
-    order.sort(Comparator.comparingInt(v -> joinOf[v]));
+    order.sort(Comparator.comparingInt(v -> joins[v]));
     // An intact variant is the trunk itself; otherwise a trunk runs along until the last variant
     // has joined.
-    int trunk = -1;
+    int trunk =
+        order.stream()
+            .filter(v -> joins[v] == layers && variants.get(v).transforms().isEmpty())
+            .findFirst()
+            .orElse(-1);
+    Part part = new Part(batch, layers);
+    part.slots.add(new Slot(part, Variant.INTACT, trunk, 0));
     for (int v : order) {
-      if (joinOf[v] == layers && variants.get(v).transforms().isEmpty()) {
-        trunk = v;
-        break;
+      if (v != trunk) {
+        part.slots.add(new Slot(part, variants.get(v), v, joins[v]));
       }
     }
-    slots = new ArrayList<>();
-    List<Integer> callerOf = new ArrayList<>();
-    if (capacity == 0) {
-      slots.add(Variant.INTACT);
-      callerOf.add(trunk);
-    }
-    for (int v : order) {
-      if (v != trunk || capacity > 0) {
-        slots.add(variants.get(v));
-        callerOf.add(v);
-      }
-    }
-    callers = callerOf.stream().mapToInt(Integer::intValue).toArray();
-    joins = new int[callers.length];
-    for (int s = 0; s < joins.length; s++) {
-      joins[s] = capacity == 0 && s == 0 ? 0 : joinOf[callers[s]];
-      Map<String, TreeMap<Integer, Map<Integer, Float>>> byPart = new HashMap<>();
-      for (ScalarEdit edit : slots.get(s).edits()) {
-        byPart
-            .computeIfAbsent(edit.coordinate().part(), part -> new TreeMap<>())
-            .computeIfAbsent(edit.coordinate().row(), row -> new HashMap<>())
-            .put(edit.coordinate().col(), edit.value());
-      }
-      edits.put(s, byPart);
-    }
+    return part;
   }
 
   /**
@@ -178,9 +239,15 @@ final class ForwardPass implements AutoCloseable {
       Device device,
       List<Variant> variants,
       int capacity) {
-    ForwardPass pass =
-        new ForwardPass(
-            architecture, weights, device, variants, List.of(), capacity, PassListener.NONE);
+    ForwardPass pass = new ForwardPass(architecture, weights, device, capacity, PassListener.NONE);
+    Part part =
+        new Part(
+            new Batch(List.of(new int[0]), variants, List.of(), Head.LAST_LOGITS),
+            architecture.layers());
+    pass.parts.add(part);
+    for (int v = 0; v < variants.size(); v++) {
+      part.slots.add(new Slot(part, variants.get(v), v, 0));
+    }
     int width = architecture.attention().keyValueHeads() * architecture.attention().headDim();
     pass.cachedKeys = new Buffer[architecture.layers()];
     pass.cachedValues = new Buffer[architecture.layers()];
@@ -203,7 +270,7 @@ final class ForwardPass implements AutoCloseable {
         return 0;
       }
       for (int i = 0; i < first; i++) {
-        if (wantsAny(transform, i)) {
+        if (wantsAny(transform::wants, i)) {
           first = i;
         }
       }
@@ -211,39 +278,20 @@ final class ForwardPass implements AutoCloseable {
     return first;
   }
 
-  private boolean wantsAny(ActivationTransform transform, int layer) {
+  private boolean wantsAny(Predicate<Site> wants, int layer) {
     int experts = weights.layers.get(layer).experts().size();
     for (Site.Kind kind : Site.Kind.values()) {
       if (kind.inExpert()) {
         for (int e = 0; e < experts; e++) {
-          if (transform.wants(new Site(kind, layer, e))) {
+          if (wants.test(new Site(kind, layer, e))) {
             return true;
           }
         }
-      } else if (kind.inLayer() && transform.wants(Site.of(kind, layer))) {
+      } else if (kind.inLayer() && wants.test(Site.of(kind, layer))) {
         return true;
       }
     }
     return false;
-  }
-
-  private void begin(List<int[]> tokens) {
-    sequences = tokens;
-    rowsOfSlot = tokens.stream().mapToInt(ids -> ids.length).sum();
-    lanes = new ArrayList<>();
-    int from = 0;
-    for (int s = 0; s < slots.size(); s++) {
-      for (int q = 0; q < tokens.size(); q++) {
-        lanes.add(new Lane(s, q, from, tokens.get(q).length));
-        from += tokens.get(q).length;
-      }
-    }
-    stream = scope.allocate(from, architecture.hiddenSize());
-    allocateScratch(Math.min(from, Math.max(CHUNK_ROWS, longest())));
-  }
-
-  private int longest() {
-    return sequences.stream().mapToInt(ids -> ids.length).max().orElse(0);
   }
 
   private void allocateScratch(int rows) {
@@ -263,6 +311,7 @@ final class ForwardPass implements AutoCloseable {
     int keyWidth = a.keyValueHeads() * a.headDim();
     normed = scope.allocate(rows, hidden);
     mixed = scope.allocate(rows, hidden);
+    gathered = null;
     queries = scope.allocate(rows, queryWidth);
     keys = scope.allocate(rows, keyWidth);
     values = scope.allocate(rows, keyWidth);
@@ -275,45 +324,55 @@ final class ForwardPass implements AutoCloseable {
     ups = scope.allocate(rows, intermediate);
   }
 
-  /** The whole pass. */
-  PassResult run(Head head) {
-    Lane first = lanes.getFirst();
-    embed(first.from(), rowsOfSlot);
-    announceSlot(Site.of(Site.Kind.EMBED), 0);
-    int active = 1;
-    int layers = architecture.layers();
+  /** The whole pass; a result for each batch. */
+  List<PassResult> run() {
+    int layers = parts.stream().mapToInt(part -> part.layers).max().orElse(0);
+    for (Part part : parts) {
+      embed(part.batch.sequences(), part.firstRow());
+      announceEmbedding(part.slots.getFirst());
+    }
     listener.layerDone(0, layers);
     for (int i = 0; i < layers; i++) {
-      active = join(active, i);
-      for (Chunk chunk : chunks(trunkNeeded(active) ? 0 : 1, active)) {
+      endIfInterrupted(i);
+      for (Part part : parts) {
+        join(part, i);
+      }
+      for (Chunk chunk : chunks(i)) {
         layer(i, chunk);
       }
       listener.layerDone(i + 1, layers);
     }
-    join(active, layers);
-    return head == Head.SKIP
-        ? new PassResult(new float[0][][], new double[0][][], new double[0][][], new int[0][][])
-        : new HeadPass().run(head);
+    return parts.stream()
+        .map(part -> {
+          if (part.batch.head() == Head.SKIP) {
+            return PassResult.NOTHING;
+          }
+          join(part, architecture.layers());
+          return new HeadPass(part).run();
+        })
+        .toList();
   }
 
-  /**
-   * The intact rows are computed as long as somebody asked for them or a variant has yet to join.
-   */
-  private boolean trunkNeeded(int active) {
-    return callers[0] >= 0 || active < slots.size();
+  /** A long pass ends between two layers where its thread has been interrupted, which stays so. */
+  private static void endIfInterrupted(int layer) {
+    if (Thread.currentThread().isInterrupted()) {
+      throw new CancellationException("interrupted before layer " + layer);
+    }
   }
 
   /** Copies the intact rows for the variants that differ from layer {@code i} on. */
-  private int join(int active, int i) {
-    int now = active;
-    while (now < slots.size() && joins[now] <= i) {
-      device.copy(stream.rows(0, rowsOfSlot), stream.rows(now * rowsOfSlot, rowsOfSlot));
-      if (i == 0) {
-        announceSlot(Site.of(Site.Kind.EMBED), now);
+  private void join(Part part, int i) {
+    Slot trunk = part.slots.getFirst();
+    for (Slot slot : part.slots) {
+      if (slot != trunk && slot.join == i) {
+        device.copy(
+            stream.rows(trunk.lanes.getFirst().from(), part.rowsOfSlot),
+            stream.rows(slot.lanes.getFirst().from(), part.rowsOfSlot));
+        if (i == 0) {
+          announceEmbedding(slot);
+        }
       }
-      now++;
     }
-    return now;
   }
 
   /**
@@ -321,54 +380,43 @@ final class ForwardPass implements AutoCloseable {
    * choices.
    */
   int[] step(int[][] newest) {
-    int[][] bySlot = new int[slots.size()][];
-    for (int s = 0; s < bySlot.length; s++) {
-      bySlot[s] = newest[callers[s]];
-    }
-    int count = bySlot[0].length;
-    int total = count * bySlot.length;
+    List<Slot> slots = parts.getFirst().slots;
+    int count = newest[0].length;
+    int total = count * slots.size();
     if (stream == null || stream.rows() < total) {
       stream = scope.allocate(total, architecture.hiddenSize());
       allocateScratch(total);
     }
-    sequences = List.of(bySlot);
-    lanes = new ArrayList<>();
-    for (int s = 0; s < bySlot.length; s++) {
-      lanes.add(new Lane(s, s, s * count, count));
+    List<Lane> lanes = new ArrayList<>();
+    for (int s = 0; s < slots.size(); s++) {
+      lanes.add(new Lane(slots.get(s), s, s * count, count, past));
     }
-    rowsOfSlot = count;
-    embed(0, total);
-    Chunk all = new Chunk(List.copyOf(lanes), 0, total);
+    embed(List.of(newest), 0);
+    Chunk all = Chunk.of(lanes);
     for (int i = 0; i < architecture.layers(); i++) {
+      endIfInterrupted(i);
       layer(i, all);
     }
     past += count;
-    int[] last = new int[bySlot.length];
-    for (int s = 0; s < last.length; s++) {
-      last[s] = (s + 1) * count - 1;
-    }
-    int[] chosen = new int[last.length];
+    int[] last = lanes.stream().mapToInt(lane -> lane.from() + count - 1).toArray();
     try (Device.Scope local = device.scope()) {
       Buffer rows = local.allocate(last.length, architecture.hiddenSize());
       device.gatherRows(stream, last, rows);
       norm(rows, weights.finalNorm, rows);
       Buffer logits = local.allocate(last.length, architecture.vocabularySize());
       head(rows, logits);
-      int[] best = device.argMax(logits);
-      for (int s = 0; s < best.length; s++) {
-        chosen[callers[s]] = best[s];
-      }
+      return device.argMax(logits);
     }
-    return chosen;
   }
 
   /** Token embeddings of the sequences into rows {@code from} on. */
-  private void embed(int from, int rows) {
+  private void embed(List<int[]> sequences, int from) {
+    int rows = sequences.stream().mapToInt(ids -> ids.length).sum();
     int[] ids = new int[rows];
     int[] positions = new int[rows];
     int at = 0;
     for (int[] sequence : sequences) {
-      for (int t = 0; t < sequence.length && at < rows; t++) {
+      for (int t = 0; t < sequence.length; t++) {
         ids[at] = sequence[t];
         positions[at++] = past + t;
       }
@@ -390,45 +438,106 @@ final class ForwardPass implements AutoCloseable {
     }
   }
 
-  private List<Chunk> chunks(int firstSlot, int slotEnd) {
+  /** The lanes that go through a layer, in order, as few chunks as the scratch allows. */
+  private List<Chunk> chunks(int layer) {
     List<Chunk> chunks = new ArrayList<>();
     List<Lane> open = new ArrayList<>();
     int rows = 0;
-    int capacityRows = normed.rows();
-    for (Lane lane : lanes) {
-      if (lane.slot() < firstSlot || lane.slot() >= slotEnd) {
-        continue;
+    for (Part part : parts) {
+      for (Slot slot : part.active(layer)) {
+        for (Lane lane : slot.lanes) {
+          if (rows + lane.count() > normed.rows()) {
+            chunks.add(Chunk.of(open));
+            open.clear();
+            rows = 0;
+          }
+          open.add(lane);
+          rows += lane.count();
+        }
       }
-      if (rows + lane.count() > capacityRows) {
-        chunks.add(new Chunk(List.copyOf(open), open.getFirst().from(), rows));
-        open.clear();
-        rows = 0;
-      }
-      open.add(lane);
-      rows += lane.count();
     }
     if (!open.isEmpty()) {
-      chunks.add(new Chunk(List.copyOf(open), open.getFirst().from(), rows));
+      chunks.add(Chunk.of(open));
     }
     return chunks;
   }
 
+  /** The rows of a chunk: in place where they are neighbours, otherwise as a copy. */
+  private Buffer load(Chunk chunk) {
+    if (chunk.contiguous()) {
+      return stream.rows(chunk.lanes().getFirst().from(), chunk.rows());
+    }
+    if (gathered == null) {
+      gathered = scope.allocate(normed.rows(), normed.cols());
+    }
+    Buffer x = gathered.rows(0, chunk.rows());
+    for (int n = 0; n < chunk.starts().length; n++) {
+      Lane lane = chunk.lanes().get(n);
+      device.copy(stream.rows(lane.from(), lane.count()), x.rows(chunk.starts()[n], lane.count()));
+    }
+    return x;
+  }
+
+  /** Puts what {@link #load} copied back. */
+  private void store(Buffer x, Chunk chunk) {
+    if (chunk.contiguous()) {
+      return;
+    }
+    for (int n = 0; n < chunk.starts().length; n++) {
+      Lane lane = chunk.lanes().get(n);
+      device.copy(x.rows(chunk.starts()[n], lane.count()), stream.rows(lane.from(), lane.count()));
+    }
+  }
+
+  /**
+   * Of the last layer only what the head looks at: where nobody watches the layer and only the last
+   * logits are wanted, the last row of each lane.
+   */
+  private Chunk needed(int layer, Chunk chunk) {
+    if (layer < architecture.layers() - 1) {
+      return chunk;
+    }
+    List<Lane> lanes =
+        chunk.lanes().stream()
+            .map(lane ->
+                lane.slot().part.batch.head() == Head.LAST_LOGITS
+                        && lane.count() > 1
+                        && !watched(lane, layer)
+                    ? lane.tail()
+                    : lane)
+            .toList();
+    return lanes.equals(chunk.lanes()) ? chunk : Chunk.of(lanes);
+  }
+
+  private boolean watched(Lane lane, int layer) {
+    return lane.slot().part.batch.probes().stream().anyMatch(p -> wantsAny(p::wants, layer))
+        || lane.slot().variant.transforms().stream().anyMatch(t -> wantsAny(t::wants, layer));
+  }
+
   /** One layer over one chunk: x is the residual stream, {@code [rows, hidden]}. */
-  private void layer(int i, Chunk chunk) {
+  private void layer(int i, Chunk whole) {
     Weights.Layer w = weights.layers.get(i);
     NormPlacement placement = architecture.norm().placement();
     float residualScale = architecture.residualScale();
-    Buffer x = stream.rows(chunk.from(), chunk.rows());
-    Buffer in = normed.rows(0, chunk.rows());
-    Buffer out = mixed.rows(0, chunk.rows());
-    announce(Site.of(Site.Kind.RESID_PRE, i), x, chunk);
+    Chunk chunk = needed(i, whole); // whose rows go on behind the attention's keys and values
+    Buffer x = load(whole);
+    announce(Site.of(Site.Kind.RESID_PRE, i), x, whole);
 
     Buffer attentionInput = x;
     if (placement != NormPlacement.POST) {
-      norm(x, w.attentionNorm(), in);
-      attentionInput = in;
+      attentionInput = normed.rows(0, whole.rows());
+      norm(x, w.attentionNorm(), attentionInput);
     }
-    attention(i, w, attentionInput, out, chunk);
+    attention(i, w, attentionInput, whole, chunk);
+    if (chunk != whole) {
+      x = load(chunk);
+    }
+    Buffer in = normed.rows(0, chunk.rows());
+    Buffer out = mixed.rows(0, chunk.rows());
+    linear(w.o(), attended.rows(0, chunk.rows()), out, chunk);
+    if (chunk != whole && architecture.parallelResidual() && w.mlpNorm() == null) {
+      norm(x, w.attentionNorm(), in);
+    }
     if (placement != NormPlacement.PRE) {
       norm(out, w.attentionPostNorm(), out);
     }
@@ -460,9 +569,15 @@ final class ForwardPass implements AutoCloseable {
     announce(Site.of(Site.Kind.MLP_OUT, i), out, chunk);
     device.add(x, out, residualScale);
     announce(Site.of(Site.Kind.RESID_POST, i), x, chunk);
+    store(x, chunk);
   }
 
-  private void attention(int i, Weights.Layer w, Buffer x, Buffer out, Chunk chunk) {
+  /**
+   * Attention of a chunk, into {@link #attended}.
+   *
+   * @param asking the lanes whose queries are wanted: the chunk's, whole or their ends
+   */
+  private void attention(int i, Weights.Layer w, Buffer x, Chunk chunk, Chunk asking) {
     Architecture.Attention a = architecture.attention();
     Architecture.LayerSpec spec = architecture.layerSpecs().get(i);
     Buffer q = queries.rows(0, chunk.rows()); // [rows, heads · headDim]
@@ -494,32 +609,44 @@ final class ForwardPass implements AutoCloseable {
 
     Buffer allKeys = k;
     Buffer allValues = v;
+    Buffer asked = q;
+    if (asking != chunk) {
+      asked = queries.rows(0, asking.rows());
+      for (int n = 0; n < asking.starts().length; n++) {
+        // Rows move towards the start only.
+        int count = asking.lanes().get(n).count();
+        int from = chunk.starts()[n] + chunk.lanes().get(n).count() - count;
+        device.copy(q.rows(from, count), asked.rows(asking.starts()[n], count));
+      }
+    }
     List<Span> spans = new ArrayList<>();
-    for (Lane lane : chunk.lanes()) {
-      int row = lane.from() - chunk.from();
+    for (int n = 0; n < chunk.starts().length; n++) {
+      Lane lane = chunk.lanes().get(n);
+      int row = chunk.starts()[n];
+      int askingRow = asking.starts()[n];
+      int askingCount = asking.lanes().get(n).count();
       if (capacity == 0) {
-        spans.add(new Span(row, lane.count(), row, lane.count()));
+        spans.add(new Span(askingRow, askingCount, row, lane.count()));
       } else {
-        int cacheRow = lane.slot() * capacity;
+        int cacheRow = lane.sequence() * capacity;
         device.copy(k.rows(row, lane.count()), cachedKeys[i].rows(cacheRow + past, lane.count()));
         device.copy(v.rows(row, lane.count()), cachedValues[i].rows(cacheRow + past, lane.count()));
-        spans.add(new Span(row, lane.count(), cacheRow, past + lane.count()));
+        spans.add(new Span(askingRow, askingCount, cacheRow, past + lane.count()));
       }
     }
     if (capacity > 0) {
       allKeys = cachedKeys[i];
       allValues = cachedValues[i];
     }
-    Buffer y = attended.rows(0, chunk.rows());
+    Buffer y = attended.rows(0, asking.rows());
     device.attention(
-        q,
+        asked,
         allKeys,
         allValues,
         y,
         spans,
         new AttentionSpec(
             a.heads(), a.keyValueHeads(), a.headDim(), a.scale(), a.softcap(), spec.window()));
-    linear(w.o(), y, out, chunk);
   }
 
   /** Rotates queries and keys, together the neighbouring lanes whose frequencies are the same. */
@@ -543,7 +670,7 @@ final class ForwardPass implements AutoCloseable {
         }
       }
       RopeTables.Table table = ropes.of(rope, length, capacity);
-      int first = all.get(from).from() - chunk.from();
+      int first = chunk.starts()[from];
       device.rope(q.rows(first, rows), headDim, table.cos(), table.sin(), positions, interleaved);
       device.rope(k.rows(first, rows), headDim, table.cos(), table.sin(), positions, interleaved);
     }
@@ -626,7 +753,7 @@ final class ForwardPass implements AutoCloseable {
         Buffer y = local.allocate(x.rows(), x.cols());
         linear(w.shared().down(), h, y, chunk);
         announce(Site.of(Site.Kind.DOWN_OUT, i), y, chunk);
-        int[] all = java.util.stream.IntStream.range(0, x.rows()).toArray();
+        int[] all = IntStream.range(0, x.rows()).toArray();
         float[] factors = new float[all.length];
         Arrays.fill(factors, 1);
         if (w.sharedRouter() != null) {
@@ -655,16 +782,15 @@ final class ForwardPass implements AutoCloseable {
   private void linear(Linear w, Buffer x, Buffer y, Chunk chunk, int[] rowsOfChunk) {
     device.matmul(x, w.matrix(), y);
     for (int from = 0; from < chunk.lanes().size(); ) {
-      int slot = chunk.lanes().get(from).slot();
+      Slot slot = chunk.lanes().get(from).slot();
       int to = from;
       while (to < chunk.lanes().size() && chunk.lanes().get(to).slot() == slot) {
         to++;
       }
-      Map<Integer, Map<Integer, Float>> rows = edits.get(slot).get(w.part());
+      Map<Integer, Map<Integer, Float>> rows = slot.edits.get(w.part());
       if (rows != null) {
-        Lane last = chunk.lanes().get(to - 1);
-        int begin = chunk.lanes().get(from).from() - chunk.from();
-        int end = last.from() + last.count() - chunk.from();
+        int begin = chunk.starts()[from];
+        int end = to < chunk.starts().length ? chunk.starts()[to] : chunk.rows();
         if (rowsOfChunk != null) {
           begin = firstAtLeast(rowsOfChunk, begin);
           end = firstAtLeast(rowsOfChunk, end);
@@ -730,23 +856,25 @@ final class ForwardPass implements AutoCloseable {
 
   /** Lets transforms, then probes, at the values of a site; rows as in {@link #linear}. */
   private void announce(Site site, Buffer values, Chunk chunk, int[] rowsOfChunk) {
-    for (Lane lane : chunk.lanes()) {
-      List<ActivationTransform> transforms = slots.get(lane.slot()).transforms();
-      if (transforms.isEmpty() && (probes.isEmpty() || callers[lane.slot()] < 0)) {
+    for (int n = 0; n < chunk.starts().length; n++) {
+      Lane lane = chunk.lanes().get(n);
+      Slot slot = lane.slot();
+      if (slot.variant.transforms().isEmpty()
+          && (slot.caller < 0 || slot.part.batch.probes().isEmpty())) {
         continue;
       }
-      int begin = lane.from() - chunk.from();
+      int begin = chunk.starts()[n];
       int end = begin + lane.count();
       int[] tokens;
       if (rowsOfChunk == null) {
-        tokens = java.util.stream.IntStream.range(past, past + lane.count()).toArray();
+        tokens = IntStream.range(lane.position(), lane.position() + lane.count()).toArray();
       } else {
         int laneRow = begin;
         begin = firstAtLeast(rowsOfChunk, begin);
         end = firstAtLeast(rowsOfChunk, end);
         tokens = new int[end - begin];
         for (int t = 0; t < tokens.length; t++) {
-          tokens[t] = past + rowsOfChunk[begin + t] - laneRow;
+          tokens[t] = lane.position() + rowsOfChunk[begin + t] - laneRow;
         }
       }
       if (begin < end) {
@@ -757,16 +885,16 @@ final class ForwardPass implements AutoCloseable {
 
   private void tell(Site site, Buffer values, Lane lane, int[] tokens) {
     SiteValues view = null;
-    for (ActivationTransform transform : slots.get(lane.slot()).transforms()) {
+    for (ActivationTransform transform : lane.slot().variant.transforms()) {
       if (transform.wants(site)) {
         view = view == null ? view(values, lane, tokens) : view;
         transform.transform(site, view);
       }
     }
-    if (callers[lane.slot()] < 0) {
+    if (lane.slot().caller < 0) {
       return;
     }
-    for (Probe probe : probes) {
+    for (Probe probe : lane.slot().part.batch.probes()) {
       if (probe.wants(site)) {
         view = view == null ? view(values, lane, tokens) : view;
         probe.observe(site, view);
@@ -776,7 +904,7 @@ final class ForwardPass implements AutoCloseable {
 
   private SiteValues view(Buffer values, Lane lane, int[] tokens) {
     return new SiteValues(
-        callers[lane.slot()],
+        lane.slot().caller,
         lane.sequence(),
         device.host(values),
         values.rows(),
@@ -784,11 +912,10 @@ final class ForwardPass implements AutoCloseable {
         tokens);
   }
 
-  /** Announces a site of the stream for all lanes of a slot. */
-  private void announceSlot(Site site, int slot) {
-    List<Lane> own = lanes.stream().filter(lane -> lane.slot() == slot).toList();
-    int from = slot * rowsOfSlot;
-    announce(site, stream.rows(from, rowsOfSlot), new Chunk(own, from, rowsOfSlot));
+  private void announceEmbedding(Slot slot) {
+    int from = slot.lanes.getFirst().from();
+    announce(
+        Site.of(Site.Kind.EMBED), stream.rows(from, slot.part.rowsOfSlot), Chunk.of(slot.lanes));
   }
 
   @Override
@@ -796,39 +923,52 @@ final class ForwardPass implements AutoCloseable {
     scope.close();
   }
 
-  /** What comes after the last layer: final norm, logits, scores. */
+  /** What comes after the last layer for one batch: final norm, logits, scores. */
   private final class HeadPass {
-    private final int variants = (int) Arrays.stream(callers).filter(c -> c >= 0).count();
-    private final float[][][] logits = new float[variants][sequences.size()][0];
-    private final double[][][] logProbabilities = new double[variants][sequences.size()][0];
-    private final double[][][] divergence = new double[variants][sequences.size()][0];
-    private final int[][][] greedy = new int[variants][sequences.size()][0];
+    /** Rows whose logits are held at once. */
+    private static final int ROWS = 128;
 
-    PassResult run(Head head) {
-      int[] slotOf = new int[variants];
-      for (int s = 0; s < callers.length; s++) {
-        if (callers[s] >= 0) {
-          slotOf[callers[s]] = s;
+    private final List<int[]> sequences;
+    private final Head head;
+
+    /** The slot of each of the caller's variants. */
+    private final Slot[] slots;
+
+    private final float[][][] logits;
+    private final double[][][] logProbabilities;
+    private final double[][][] divergence;
+    private final int[][][] greedy;
+
+    HeadPass(Part part) {
+      sequences = part.batch.sequences();
+      head = part.batch.head();
+      slots = new Slot[part.batch.variants().size()];
+      for (Slot slot : part.slots) {
+        if (slot.caller >= 0) {
+          slots[slot.caller] = slot;
         }
       }
+      logits = new float[slots.length][sequences.size()][0];
+      logProbabilities = new double[slots.length][sequences.size()][0];
+      divergence = new double[slots.length][sequences.size()][0];
+      greedy = new int[slots.length][sequences.size()][0];
+    }
+
+    PassResult run() {
       for (int q = 0; q < sequences.size(); q++) {
         int length = sequences.get(q).length;
         switch (head) {
           case SKIP -> {}
           case LAST_LOGITS, ALL_LOGITS -> {
             int first = head == Head.LAST_LOGITS ? length - 1 : 0;
-            for (int v = 0; v < variants; v++) {
-              logits[v][q] = allLogits(laneOf(slotOf[v], q), first, length - first);
+            for (int v = 0; v < slots.length; v++) {
+              logits[v][q] = allLogits(slots[v].lanes.get(q), first, length - first);
             }
           }
-          case SCORE -> score(q, slotOf);
+          case SCORE -> score(q);
         }
       }
       return new PassResult(logits, logProbabilities, divergence, greedy);
-    }
-
-    private Lane laneOf(int slot, int sequence) {
-      return lanes.get(slot * sequences.size() + sequence);
     }
 
     private float[] allLogits(Lane lane, int first, int count) {
@@ -843,7 +983,7 @@ final class ForwardPass implements AutoCloseable {
      * vocabulary]}.
      */
     private Buffer logitsOf(Device.Scope local, Lane lane, int first, int count) {
-      int[] tokens = java.util.stream.IntStream.range(first, first + count).toArray();
+      int[] tokens = IntStream.range(first, first + count).toArray();
       Buffer rows = local.allocate(count, architecture.hiddenSize());
       norm(stream.rows(lane.from() + first, count), weights.finalNorm, rows);
       tell(Site.of(Site.Kind.FINAL_NORM), rows, lane, tokens);
@@ -853,22 +993,22 @@ final class ForwardPass implements AutoCloseable {
       return out;
     }
 
-    private void score(int q, int[] slotOf) {
+    private void score(int q) {
       int[] ids = sequences.get(q);
       int scored = ids.length - 1;
-      for (int v = 0; v < variants; v++) {
+      for (int v = 0; v < slots.length; v++) {
         logProbabilities[v][q] = new double[scored];
         divergence[v][q] = new double[scored];
         greedy[v][q] = new int[scored];
       }
-      for (int first = 0; first < scored; first += HEAD_ROWS) {
-        int count = Math.min(HEAD_ROWS, scored - first);
+      for (int first = 0; first < scored; first += ROWS) {
+        int count = Math.min(ROWS, scored - first);
         int[] targets = Arrays.copyOfRange(ids, first + 1, first + 1 + count);
         try (Device.Scope local = device.scope()) {
-          Buffer intact = logitsOf(local, laneOf(slotOf[0], q), first, count);
-          for (int v = 0; v < variants; v++) {
+          Buffer intact = logitsOf(local, slots[0].lanes.get(q), first, count);
+          for (int v = 0; v < slots.length; v++) {
             try (Device.Scope own = device.scope()) {
-              Buffer out = v == 0 ? intact : logitsOf(own, laneOf(slotOf[v], q), first, count);
+              Buffer out = v == 0 ? intact : logitsOf(own, slots[v].lanes.get(q), first, count);
               System.arraycopy(
                   device.logProbabilities(out, targets), 0, logProbabilities[v][q], first, count);
               System.arraycopy(device.argMax(out), 0, greedy[v][q], first, count);

@@ -13,4 +13,8 @@ package io.superweight.model;
  * @param greedy {@code [variant][sequence][length − 1]}: the most probable token at those positions
  */
 public record PassResult(
-    float[][][] logits, double[][][] logProbabilities, double[][][] divergence, int[][][] greedy) {}
+    float[][][] logits, double[][][] logProbabilities, double[][][] divergence, int[][][] greedy) {
+  /** Of a batch whose head is {@link Head#SKIP}. */
+  static final PassResult NOTHING =
+      new PassResult(new float[0][][], new double[0][][], new double[0][][], new int[0][][]);
+}

@@ -186,10 +186,22 @@ public final class Transformer implements AutoCloseable {
    */
   public PassResult forward(
       List<int[]> sequences, List<Variant> variants, List<? extends Probe> probes, Head head) {
-    check(sequences, variants);
-    try (ForwardPass pass =
-        new ForwardPass(architecture, weights, device, sequences, variants, probes, listener)) {
-      return pass.run(head);
+    return forward(List.of(new Batch(sequences, variants, probes, head))).getFirst();
+  }
+
+  /**
+   * One pass of several batches, which reads each weight once for all of them. In every layer the
+   * batches come in order: what a probe of one saw there, a transform of a later one may use.
+   *
+   * @return one result for each batch, in order
+   * @throws InputException as {@link #forward(List, List, List, Head)}
+   * @throws java.util.concurrent.CancellationException between two layers, where the thread has
+   *     been interrupted
+   */
+  public List<PassResult> forward(List<Batch> batches) {
+    batches.forEach(batch -> check(batch.sequences(), batch.variants()));
+    try (ForwardPass pass = new ForwardPass(architecture, weights, device, batches, listener)) {
+      return pass.run();
     }
   }
 

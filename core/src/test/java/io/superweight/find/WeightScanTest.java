@@ -2,13 +2,16 @@ package io.superweight.find;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
+import static org.assertj.core.api.Assertions.withinPercentage;
 
-import io.superweight.compute.Device;
 import io.superweight.compute.Matrix;
-import io.superweight.compute.cpu.CpuDevice;
 import io.superweight.tensor.DType;
+import io.superweight.tensor.Dequantizer;
 import java.lang.foreign.MemorySegment;
+import java.util.Random;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 class WeightScanTest {
 
@@ -45,10 +48,41 @@ class WeightScanTest {
     assertThat(standing.ordinary()).isCloseTo(0.1187, within(1e-3));
   }
 
-  private static WeightScan.Standing[] standings(Matrix matrix, float... values) {
-    try (Device device = CpuDevice.create()) {
-      return WeightScan.standings(device, matrix, values);
+  @ParameterizedTest
+  @EnumSource(names = {"BF16", "F16", "F32", "Q8_0"})
+  void manyPiecesGiveWhatOneLoopOverAllGives(DType dtype) {
+    int rows = 257;
+    int cols = 8192;
+    Random random = new Random(7);
+    byte[] bytes = new byte[Math.toIntExact(dtype.bytes((long) rows * cols))];
+    random.nextBytes(bytes);
+    Matrix matrix = new Matrix(dtype, MemorySegment.ofArray(bytes), rows, cols, false);
+    float[] values = new float[rows * cols];
+    Dequantizer.decode(dtype, matrix.data(), 0, values.length, values, 0);
+    float asked = values[4711];
+    long larger = 0;
+    long notFinite = 0;
+    double squares = 0;
+    for (float value : values) {
+      if (Float.isFinite(value)) {
+        larger += Math.abs(value) > Math.abs(asked) ? 1 : 0;
+        squares += (double) value * value;
+      } else {
+        notFinite++;
+      }
     }
+    WeightScan scan = new WeightScan(matrix);
+    for (int time = 0; time < 2; time++) {
+      WeightScan.Standing standing = scan.standings(asked, 0f)[0];
+      assertThat(standing.rank()).isEqualTo(larger + 1);
+      assertThat(standing.notFinite()).isEqualTo(notFinite);
+      assertThat(standing.deviation())
+          .isCloseTo(Math.sqrt(squares / (values.length - notFinite)), withinPercentage(1e-6));
+    }
+  }
+
+  private static WeightScan.Standing[] standings(Matrix matrix, float... values) {
+    return new WeightScan(matrix).standings(values);
   }
 
   private static Matrix matrix(int rows, int cols, float... values) {
