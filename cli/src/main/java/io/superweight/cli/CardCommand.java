@@ -18,7 +18,7 @@ import picocli.CommandLine.ParentCommand;
 @Command(
     name = "card",
     sortOptions = false,
-    header = "Show the largest activations of each layer and which number formats can hold them.",
+    header = CardCommand.HEADER,
     description = {
       "",
       "For each layer the largest input and output of the down projection and the largest value of the residual "
@@ -28,6 +28,10 @@ import picocli.CommandLine.ParentCommand;
     parameterListHeading = "%n",
     optionListHeading = "%nOptions:%n")
 final class CardCommand implements Runnable {
+  /** The line of it in the list of commands. */
+  static final String HEADER =
+      "Show the largest activations of each layer and which number formats can hold them.";
+
   @ParentCommand private SuperweightCommand parent;
 
   @Parameters(

@@ -17,6 +17,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.stream.Stream;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.ParentCommand;
@@ -24,10 +25,13 @@ import picocli.CommandLine.ParentCommand;
 /** {@code superweight doctor}. */
 @Command(
     name = "doctor",
-    header =
-        "Say which JDK, kernels, libraries and caches are in use, and what to do where one is missing.",
+    header = DoctorCommand.HEADER,
     description = {"", "Changes nothing and needs no network. Exit code 0 also where it warns."})
 final class DoctorCommand implements Runnable {
+  /** The line of it in the list of commands. */
+  static final String HEADER =
+      "Say which JDK, kernels, libraries and caches are in use, and what to do where one is missing.";
+
   @ParentCommand private SuperweightCommand parent;
 
   /**
@@ -73,7 +77,9 @@ final class DoctorCommand implements Runnable {
     findings.add(tokenizerLibrary());
     findings.add(embeddedModel());
     findings.add(hubCache());
-    findings.add(classArchives());
+    findings.add(
+        startCaches(
+            System.getProperty("superweight.start"), System.getProperty("superweight.start.id")));
     return findings;
   }
 
@@ -217,12 +223,34 @@ final class DoctorCommand implements Runnable {
     return caches.resolve("huggingface").resolve("hub");
   }
 
-  private static Finding classArchives() {
-    String archive = System.getProperty("superweight.classes");
-    return archive == null
-        ? new Finding(
-            "class archive", "none: every start loads all classes anew, about 0.1 s slower", "")
-        : new Finding("class archive", archive, "");
+  /**
+   * The JVM's caches that the launcher makes: an AOT cache for help, a class archive for the rest.
+   */
+  static Finding startCaches(String folder, String id) {
+    String subject = "start-up caches";
+    if (folder == null || id == null) {
+      return new Finding(
+          subject,
+          "none: each start loads all classes anew, about 0.3 s slower",
+          "start with ./superweight, and set SUPERWEIGHT_CACHE to a folder that can be written");
+    }
+    List<String> there = new ArrayList<>();
+    cache(Path.of(folder, "light-" + id + ".aot"), "AOT cache (help)").ifPresent(there::add);
+    cache(Path.of(folder, "full-" + id + ".jsa"), "class archive (commands)").ifPresent(there::add);
+    return new Finding(
+        subject,
+        there.size() == 2
+            ? String.join(", ", there) + ", in " + folder
+            : "being made in " + folder + "; they serve the next start",
+        "");
+  }
+
+  private static Optional<String> cache(Path file, String what) {
+    try {
+      return Optional.of(what + " " + file.getFileName() + ", " + Numerals.bytes(Files.size(file)));
+    } catch (IOException e) {
+      return Optional.empty();
+    }
   }
 
   static String bytes(long count) {

@@ -28,7 +28,7 @@ import picocli.CommandLine.ParentCommand;
 @Command(
     name = "find",
     sortOptions = false,
-    header = "Find the super weights of a model, prove what they do, and show it.",
+    header = FindCommand.HEADER,
     description = {
       "",
       "Runs the model on a prompt, looks for activations that stand far above the rest and stay in the residual "
@@ -50,6 +50,10 @@ import picocli.CommandLine.ParentCommand;
           + "be used; 7 an output file that cannot be written; 8 out of memory; 130 interrupted."
     })
 final class FindCommand implements Runnable {
+  /** The line of it in the list of commands. */
+  static final String HEADER =
+      "Find the super weights of a model, prove what they do, and show it.";
+
   /** A verification that nobody asked for may take so long. */
   private static final double UNASKED_SECONDS = 60;
 

@@ -8,8 +8,11 @@ import picocli.CommandLine.Parameters;
 import picocli.CommandLine.Spec;
 
 /** {@code superweight help find}. */
-@Command(name = "help", header = "Say what a command does, and with which options.")
+@Command(name = "help", header = HelpCommand.HEADER)
 final class HelpCommand implements Runnable {
+  /** The line of it in the list of commands. */
+  static final String HEADER = "Say what a command does, and with which options.";
+
   @Spec private CommandSpec spec;
 
   @Parameters(

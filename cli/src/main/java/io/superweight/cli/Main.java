@@ -44,8 +44,9 @@ public final class Main {
 
   static int run(Terminal terminal, String... args) {
     // Asked for before parsing, so that errors of the command line itself obey it.
-    boolean debug = Arrays.asList(args).contains("--debug");
-    CommandLine commandLine = new CommandLine(new SuperweightCommand(terminal));
+    List<String> arguments = Arrays.asList(args);
+    boolean debug = arguments.contains("--debug");
+    CommandLine commandLine = Subcommand.line(terminal, arguments);
     commandLine.setOut(new PrintWriter(terminal.out(), false, StandardCharsets.UTF_8));
     commandLine.setErr(new PrintWriter(terminal.err(), true, StandardCharsets.UTF_8));
     commandLine.setColorScheme(Look.colorScheme(terminal.color() ? Ansi.ON : Ansi.OFF));
@@ -91,6 +92,6 @@ public final class Main {
 
   /** All commands, for the tests of the documentation. */
   static List<String> commandNames() {
-    return List.copyOf(new CommandLine(new SuperweightCommand(null)).getSubcommands().keySet());
+    return List.copyOf(Subcommand.wholeLine(null).getSubcommands().keySet());
   }
 }

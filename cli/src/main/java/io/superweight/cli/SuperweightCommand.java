@@ -11,14 +11,6 @@ import picocli.CommandLine.Spec;
 @Command(
     name = "superweight",
     versionProvider = Version.class,
-    subcommands = {
-      FindCommand.class,
-      VerifyCommand.class,
-      CardCommand.class,
-      TraceCommand.class,
-      DoctorCommand.class,
-      HelpCommand.class
-    },
     synopsisSubcommandLabel = "COMMAND",
     sortOptions = false,
     header = {

@@ -17,8 +17,7 @@ import picocli.CommandLine.ParentCommand;
 @Command(
     name = "trace",
     sortOptions = false,
-    header =
-        "Record activations of a local model: whole, as safetensors, or the largest, as JSON Lines.",
+    header = TraceCommand.HEADER,
     description = {
       "",
       "Sites are",
@@ -33,6 +32,10 @@ import picocli.CommandLine.ParentCommand;
     parameterListHeading = "%n",
     optionListHeading = "%nOptions:%n")
 final class TraceCommand implements Runnable {
+  /** The line of it in the list of commands. */
+  static final String HEADER =
+      "Record activations of a local model: whole, as safetensors, or the largest, as JSON Lines.";
+
   @ParentCommand private SuperweightCommand parent;
 
   @Parameters(

@@ -25,7 +25,7 @@ import picocli.CommandLine.ParentCommand;
 @Command(
     name = "verify",
     sortOptions = false,
-    header = "Prove what given weights do: zero them, together and each alone, next to controls.",
+    header = VerifyCommand.HEADER,
     description = {
       "",
       "Takes coordinates as find --quiet prints them. All of them together are one set: it is zeroed as a whole, "
@@ -37,6 +37,10 @@ import picocli.CommandLine.ParentCommand;
     parameterListHeading = "%n",
     optionListHeading = "%nOptions:%n")
 final class VerifyCommand implements Runnable {
+  /** The line of it in the list of commands. */
+  static final String HEADER =
+      "Prove what given weights do: zero them, together and each alone, next to controls.";
+
   @ParentCommand private SuperweightCommand parent;
 
   @Parameters(

@@ -90,6 +90,22 @@ class CommandLineTest {
     Main.commandNames().forEach(name -> assertThat(run.out()).contains("  " + name + " "));
   }
 
+  @Test
+  void theHeadlinesInTheListAreThoseOfTheCommands() {
+    Subcommand.wholeLine(null)
+        .getSubcommands()
+        .forEach((name, command) ->
+            assertThat(
+                    Subcommand.line(null, List.of())
+                        .getSubcommands()
+                        .get(name)
+                        .getCommandSpec()
+                        .usageMessage()
+                        .header())
+                .isEqualTo(command.getCommandSpec().usageMessage().header())
+                .isNotEmpty());
+  }
+
   static List<String> commands() {
     return Main.commandNames();
   }

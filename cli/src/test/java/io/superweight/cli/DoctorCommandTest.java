@@ -3,8 +3,12 @@ package io.superweight.cli;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.superweight.cli.DoctorCommand.Finding;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 /** What the doctor looks at. */
 class DoctorCommandTest {
@@ -30,5 +34,17 @@ class DoctorCommandTest {
         .filteredOn(
             f -> List.of("vector module", "device java", "embedded model").contains(f.subject()))
         .allSatisfy(f -> assertThat(f.fix()).as(f.found()).isEmpty());
+  }
+
+  @Test
+  void startCachesAreNamedWhereTheyAreAndMissedWhereNobodyKeepsThem(@TempDir Path folder)
+      throws IOException {
+    assertThat(DoctorCommand.startCaches(null, null).fix()).contains("SUPERWEIGHT_CACHE");
+    assertThat(DoctorCommand.startCaches(folder.toString(), "7").found()).startsWith("being made");
+    Files.writeString(folder.resolve("light-7.aot"), "a");
+    Files.writeString(folder.resolve("full-7.jsa"), "b");
+    Finding found = DoctorCommand.startCaches(folder.toString(), "7");
+    assertThat(found.found()).contains("light-7.aot", "full-7.jsa");
+    assertThat(found.fine()).isTrue();
   }
 }

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.TimeUnit;
@@ -150,5 +151,75 @@ class LauncherIT {
         run(List.of("bash", "-c", "\"$0\" doctor >/dev/full", launcher().toString()), Map.of());
     assertThat(run.err().lines()).singleElement().asString().contains("standard output");
     assertThat(run.exitCode()).isEqualTo(7);
+  }
+
+  private static void waitFor(Path folder, String glob) throws Exception {
+    for (int tenths = 0; tenths < 10 * 60 * MINUTES; tenths++) {
+      if (Files.isDirectory(folder)) {
+        try (var found = Files.newDirectoryStream(folder, glob)) {
+          if (found.iterator().hasNext()) {
+            return;
+          }
+        }
+      }
+      Thread.sleep(100);
+    }
+    throw new AssertionError("no " + glob + " in " + folder);
+  }
+
+  @Test
+  void cachesForAQuickStartAreMadeOnTheSideAndADamagedOneIsPassedBy() throws Exception {
+    Path cache = elsewhere.resolve("cache");
+    Map<String, String> environment = Map.of("SUPERWEIGHT_CACHE", cache.toString());
+    List<String> help = List.of(launcher().toString(), "help", "find");
+    Run first = run(help, environment);
+    assertThat(first.err()).isEmpty();
+    Path start = cache.resolve("start");
+    waitFor(start, "light-*.aot");
+    waitFor(start, "full-*.jsa");
+    Run doctor = run(List.of(launcher().toString(), "doctor"), environment);
+    assertThat(doctor.out()).contains("AOT cache", "light-", "class archive", "full-");
+    assertThat(doctor.err()).isEmpty();
+
+    List<Path> files = new ArrayList<>();
+    try (var found = Files.newDirectoryStream(start, "{light,full}-*")) {
+      found.forEach(files::add);
+    }
+    assertThat(files).hasSize(2);
+    for (Path file : files) {
+      Files.writeString(file, "not what it was");
+    }
+    assertThat(run(help, environment)).isEqualTo(first);
+    Run version = run(List.of(launcher().toString(), "find", "./none"), environment);
+    assertThat(version.err().lines()).singleElement().asString().contains("./none");
+  }
+
+  @Test
+  void withoutAFolderForCachesItWorksAsWell() throws Exception {
+    Run run =
+        run(
+            List.of(launcher().toString(), "help", "find"),
+            Map.of("SUPERWEIGHT_CACHE", "/dev/null/none"));
+    assertThat(run.err()).isEmpty();
+    assertThat(run.out()).contains("Usage: superweight find");
+    assertThat(run.exitCode()).isZero();
+  }
+
+  @Test
+  void aJdkThatIsNamedLaterIsUsedThoughAnotherIsRemembered() throws Exception {
+    run("--version");
+    Path other = Files.createDirectories(elsewhere.resolve("jdk-99/bin"));
+    Path java = Files.writeString(other.resolve("java"), "#!/bin/sh\necho 'the other one'\n");
+    assertThat(java.toFile().setExecutable(true)).isTrue();
+    Files.writeString(other.resolveSibling("release"), "JAVA_VERSION=\"99\"\n");
+    Run run =
+        run(
+            List.of(launcher().toString(), "--version"),
+            Map.of(
+                "SUPERWEIGHT_JAVA_HOME",
+                other.getParent().toString(),
+                "SUPERWEIGHT_CACHE",
+                "/dev/null/none"));
+    assertThat(run.out()).isEqualTo("the other one\n");
   }
 }
