@@ -504,20 +504,45 @@ public abstract class DeviceContract {
     "3, 3, 1, 0, 1",
   })
   void attentionIsThatOfFloat64(int heads, int keyHeads, int d, float softcap, int window) {
+    assertAttention(
+        List.of(
+            new AttentionSpec.Span(0, 1, 0, 1),
+            new AttentionSpec.Span(1, 40, 1, 40),
+            new AttentionSpec.Span(41, 3, 41, 130),
+            new AttentionSpec.Span(44, 1, 171, 77)),
+        new AttentionSpec(heads, keyHeads, d, (float) (1 / Math.sqrt(d)), softcap, window));
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    // heads, key heads, head dim, softcap, window
+    "2, 1, 64, 0, 0",
+    "2, 2, 24, 30, 0",
+    "1, 1, 33, 0, 100",
+  })
+  void attentionOfLongSequencesIsThatOfFloat64(
+      int heads, int keyHeads, int d, float softcap, int window) {
+    assertAttention(
+        List.of(
+            new AttentionSpec.Span(0, 300, 0, 300),
+            new AttentionSpec.Span(300, 128, 300, 128),
+            new AttentionSpec.Span(428, 64, 428, 2200),
+            new AttentionSpec.Span(492, 70, 2628, 2115)),
+        new AttentionSpec(heads, keyHeads, d, (float) (1 / Math.sqrt(d)), softcap, window));
+  }
+
+  private void assertAttention(List<AttentionSpec.Span> spans, AttentionSpec spec) {
+    int heads = spec.heads();
+    int keyHeads = spec.keyValueHeads();
+    int d = spec.headDim();
+    int queries = spans.stream().mapToInt(s -> s.queryRow() + s.queryCount()).max().orElseThrow();
+    int keys = spans.stream().mapToInt(s -> s.keyRow() + s.keyCount()).max().orElseThrow();
     Random random = new Random(13);
     try (Device device = device(2);
         Device.Scope scope = device.scope()) {
-      List<AttentionSpec.Span> spans =
-          List.of(
-              new AttentionSpec.Span(0, 1, 0, 1),
-              new AttentionSpec.Span(1, 40, 1, 40),
-              new AttentionSpec.Span(41, 3, 41, 130),
-              new AttentionSpec.Span(44, 1, 171, 77));
-      AttentionSpec spec =
-          new AttentionSpec(heads, keyHeads, d, (float) (1 / Math.sqrt(d)), softcap, window);
-      float[] q = gaussian(random, 45 * heads * d);
-      float[] k = gaussian(random, 248 * keyHeads * d);
-      float[] v = gaussian(random, 248 * keyHeads * d);
+      float[] q = gaussian(random, queries * heads * d);
+      float[] k = gaussian(random, keys * keyHeads * d);
+      float[] v = gaussian(random, keys * keyHeads * d);
       for (int i = 0; i < q.length; i++) {
         q[i] *= 3; // scores that are far apart
       }
@@ -529,7 +554,7 @@ public abstract class DeviceContract {
           }
         }
       }
-      Buffer out = scope.allocate(45, heads * d);
+      Buffer out = scope.allocate(queries, heads * d);
       device.attention(
           scope.upload(q, heads * d),
           scope.upload(k, keyHeads * d),

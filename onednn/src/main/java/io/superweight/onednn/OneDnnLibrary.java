@@ -76,6 +76,7 @@ final class OneDnnLibrary {
   private final MethodHandle execute;
   private final MethodHandle createPostOps;
   private final MethodHandle destroyPostOps;
+  private final MethodHandle appendSum;
   private final MethodHandle appendBinary;
   private final MethodHandle setPostOps;
   private final MethodHandle describeElementwise;
@@ -107,6 +108,7 @@ final class OneDnnLibrary {
     execute = bind(linker, dnnl, "dnnl_primitive_execute", 4);
     createPostOps = bind(linker, dnnl, "dnnl_post_ops_create", 1);
     destroyPostOps = bind(linker, dnnl, "dnnl_post_ops_destroy", 1);
+    appendSum = bindSum(linker, dnnl);
     appendBinary = bind(linker, dnnl, "dnnl_post_ops_append_binary", 3);
     setPostOps = bind(linker, dnnl, "dnnl_primitive_attr_set_post_ops", 2);
     describeElementwise =
@@ -222,6 +224,18 @@ final class OneDnnLibrary {
         address(library, function), FunctionDescriptor.of(ValueLayout.JAVA_LONG, longs));
   }
 
+  @SuppressWarnings("restricted")
+  private static MethodHandle bindSum(Linker linker, SymbolLookup dnnl) {
+    return linker.downcallHandle(
+        address(dnnl, "dnnl_post_ops_append_sum"),
+        FunctionDescriptor.of(
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_FLOAT,
+            ValueLayout.JAVA_LONG,
+            ValueLayout.JAVA_LONG));
+  }
+
   private static MemorySegment address(SymbolLookup library, String function) {
     return library.find(function).orElseThrow(() -> new IllegalArgumentException("no " + function));
   }
@@ -330,13 +344,23 @@ final class OneDnnLibrary {
     }
   }
 
-  /** A description of {@code dst = src · weights} with a scratchpad that the caller brings. */
-  long describeProduct(long engine, long src, long weights, long dst) {
+  /**
+   * A description of {@code dst = src · weights} with a scratchpad that the caller brings.
+   *
+   * @param added whether the product is added to what {@code dst} holds
+   */
+  long describeProduct(long engine, long src, long weights, long dst, boolean added) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment result = arena.allocate(ValueLayout.JAVA_LONG);
+      check((long) createPostOps.invokeExact(result.address()), "operations");
+      long operations = result.get(ValueLayout.JAVA_LONG, 0);
       check((long) createAttributes.invokeExact(result.address()), "attributes");
       long attributes = result.get(ValueLayout.JAVA_LONG, 0);
       try {
+        if (added) {
+          check((long) appendSum.invokeExact(operations, 1f, 0L, 0L), "sum");
+          check((long) setPostOps.invokeExact(attributes, operations), "operations");
+        }
         check(
             (long) setScratchpadMode.invokeExact(attributes, (long) USER_SCRATCHPAD), "scratchpad");
         check(
@@ -346,6 +370,7 @@ final class OneDnnLibrary {
             "product");
       } finally {
         release(destroyAttributes, attributes);
+        release(destroyPostOps, operations);
       }
       return result.get(ValueLayout.JAVA_LONG, 0);
     } catch (Throwable t) {

@@ -12,6 +12,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 
 /**
@@ -51,9 +52,23 @@ final class OneDnnProduct implements Product {
 
   private static final long ALIGNMENT = 64;
 
-  /** What a primitive multiplies: {@code x[tokens, cols] · W[rows, cols]ᵀ → y[tokens, stride]}. */
+  /**
+   * What a primitive multiplies: {@code x[tokens, cols] · w[cols, rows] → y[tokens, rows]}, strides
+   * in elements from one index to the next.
+   *
+   * @param added whether the product is added to y
+   */
   private record Shape(
-      int xType, int wType, int tokens, int rows, int cols, int wStride, int yStride) {}
+      int xType,
+      int wType,
+      int tokens,
+      int rows,
+      int cols,
+      int xStride,
+      int wColStride,
+      int wRowStride,
+      int yStride,
+      boolean added) {}
 
   /** Rounding of {@code [tokens, cols]}. */
   private record Rounding(int tokens, int cols) {}
@@ -66,7 +81,13 @@ final class OneDnnProduct implements Product {
 
   /** A thread's memory objects for a primitive. */
   private record Call(
-      long primitive, long x, long w, long y, long scratchpad, MemorySegment arguments) {}
+      long primitive,
+      long x,
+      long w,
+      long y,
+      long scratchpad,
+      long bytes,
+      MemorySegment arguments) {}
 
   /** What a thread keeps. */
   private final class Scratch {
@@ -157,6 +178,7 @@ final class OneDnnProduct implements Product {
       return;
     }
     MemorySegment in = rounds ? round(workers, x, tokens, w.cols()) : x;
+    boolean turned = stored && w.transposed(); // widened rows are not
     int rowsOfBlock = stored ? rowsOfBlock(w.rows()) : WIDENED_ROWS;
     workers.run(
         ceilDiv(w.rows(), rowsOfBlock),
@@ -174,16 +196,28 @@ final class OneDnnProduct implements Product {
                     Math.min(TOKENS, tokens - token),
                     rows,
                     w.cols(),
-                    stored && w.transposed() ? w.rows() : 0,
-                    w.rows());
-            Call call = s.calls.computeIfAbsent(shape, key -> product(s, shape));
-            library.point(call.x, in.address() + (rounds ? 2L : 4L) * token * w.cols());
-            library.point(call.w, weights);
-            library.point(call.y, y.address() + 4 * ((long) token * w.rows() + first));
-            library.point(call.scratchpad, s.scratchpad(compiled.get(shape).bytes));
-            library.execute(call.primitive, s.stream, call.arguments);
+                    w.cols(),
+                    turned ? w.rows() : 1,
+                    turned ? 1 : w.cols(),
+                    w.rows(),
+                    false);
+            run(
+                s,
+                shape,
+                in.address() + (rounds ? 2L : 4L) * token * w.cols(),
+                weights,
+                y.address() + 4 * ((long) token * w.rows() + first));
           }
         });
+  }
+
+  private void run(Scratch s, Shape shape, long x, long w, long y) {
+    Call call = s.calls.computeIfAbsent(shape, key -> product(s, shape));
+    library.point(call.x, x);
+    library.point(call.w, w);
+    library.point(call.y, y);
+    library.point(call.scratchpad, s.scratchpad(call.bytes));
+    library.execute(call.primitive, s.stream, call.arguments);
   }
 
   /** Enough blocks for many threads, yet large ones: a function of the shape alone. */
@@ -237,6 +271,7 @@ final class OneDnnProduct implements Product {
         w,
         y,
         pad,
+        c.bytes,
         OneDnnLibrary.arguments(
             s.arena,
             OneDnnLibrary.ARG_SRC,
@@ -250,13 +285,12 @@ final class OneDnnProduct implements Product {
   }
 
   private Compiled compile(Shape shape) {
-    long x = library.createLayout(shape.xType, shape.tokens, shape.cols, shape.cols, 1);
+    long x = library.createLayout(shape.xType, shape.tokens, shape.cols, shape.xStride, 1);
     long w =
-        shape.wStride == 0
-            ? library.createLayout(shape.wType, shape.cols, shape.rows, 1, shape.cols)
-            : library.createLayout(shape.wType, shape.cols, shape.rows, shape.wStride, 1);
+        library.createLayout(
+            shape.wType, shape.cols, shape.rows, shape.wColStride, shape.wRowStride);
     long y = library.createLayout(OneDnnLibrary.F32, shape.tokens, shape.rows, shape.yStride, 1);
-    long description = library.describeProduct(engine, x, w, y);
+    long description = library.describeProduct(engine, x, w, y, shape.added);
     try {
       // The scratchpad's layout goes with its description: a flat one of as many bytes stays.
       long bytes = library.bytes(library.scratchpadLayout(description));
@@ -291,7 +325,71 @@ final class OneDnnProduct implements Product {
         0,
         y,
         0,
+        0,
         OneDnnLibrary.arguments(s.arena, OneDnnLibrary.ARG_SRC, x, OneDnnLibrary.ARG_DST, y));
+  }
+
+  @Override
+  public Optional<AttentionProducts> attention() {
+    return Optional.of(new Attention());
+  }
+
+  /** In float32 in each precision: queries, keys and values are no stored weights. */
+  private final class Attention implements AttentionProducts {
+    @Override
+    public void scores(
+        int worker,
+        MemorySegment q,
+        int qStride,
+        int queries,
+        MemorySegment k,
+        int kStride,
+        int keys,
+        int headDim,
+        MemorySegment scores,
+        int scoresStride) {
+      Shape shape =
+          new Shape(
+              OneDnnLibrary.F32,
+              OneDnnLibrary.F32,
+              queries,
+              keys,
+              headDim,
+              qStride,
+              1,
+              kStride,
+              scoresStride,
+              false);
+      run(scratch(worker), shape, q.address(), k.address(), scores.address());
+    }
+
+    @Override
+    public void mean(
+        int worker,
+        MemorySegment weights,
+        int weightsStride,
+        int queries,
+        MemorySegment v,
+        int vStride,
+        int keys,
+        int headDim,
+        MemorySegment out,
+        int outStride,
+        boolean added) {
+      Shape shape =
+          new Shape(
+              OneDnnLibrary.F32,
+              OneDnnLibrary.F32,
+              queries,
+              headDim,
+              keys,
+              weightsStride,
+              vStride,
+              1,
+              outStride,
+              added);
+      run(scratch(worker), shape, weights.address(), v.address(), out.address());
+    }
   }
 
   @Override
@@ -342,6 +440,7 @@ final class OneDnnProduct implements Product {
         x,
         0,
         factor,
+        0,
         0,
         OneDnnLibrary.arguments(
             s.arena,

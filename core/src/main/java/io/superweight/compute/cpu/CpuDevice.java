@@ -45,6 +45,10 @@ public final class CpuDevice implements Device {
   private final Kernels little;
 
   private final Product product;
+
+  /** Null where the kernels attend. */
+  private final BlockedAttention blocked;
+
   private final Precision precision;
   private final Workers workers;
 
@@ -59,6 +63,8 @@ public final class CpuDevice implements Device {
     this.kernels = kernels;
     this.little = little;
     this.product = product;
+    this.blocked =
+        product.attention().map(p -> new BlockedAttention(kernels, p, threads)).orElse(null);
     this.precision = precision;
     this.workers = new Workers(threads);
   }
@@ -398,7 +404,8 @@ public final class CpuDevice implements Device {
   /** Queries of one task of attention. */
   private static final int QUERIES = 20;
 
-  private record AttentionTask(AttentionSpec.Span span, int head, int fromQuery, int queries) {}
+  private record AttentionTask(
+      AttentionSpec.Span span, int head, int fromQuery, int queries, boolean inBlocks) {}
 
   @Override
   public void attention(
@@ -429,10 +436,14 @@ public final class CpuDevice implements Device {
               && span.queryRow() + span.queryCount() <= q.rows()
               && span.keyRow() + span.keyCount() <= k.rows(),
           span + " is outside of " + shape(q) + " and " + shape(k));
-      for (int head = 0; head < spec.heads(); head++) {
-        for (int from = 0; from < span.queryCount(); from += QUERIES) {
+      boolean inBlocks = blocked != null && span.queryCount() >= BlockedAttention.FEWEST_QUERIES;
+      int queries = inBlocks ? BlockedAttention.QUERIES : QUERIES;
+      // The last queries see the most keys: first, so that no thread is left with them.
+      for (int from = (span.queryCount() - 1) / queries * queries; from >= 0; from -= queries) {
+        for (int head = 0; head < spec.heads(); head++) {
           tasks.add(
-              new AttentionTask(span, head, from, Math.min(QUERIES, span.queryCount() - from)));
+              new AttentionTask(
+                  span, head, from, Math.min(queries, span.queryCount() - from), inBlocks));
         }
       }
     }
@@ -445,16 +456,27 @@ public final class CpuDevice implements Device {
               4 * ((long) (span.queryRow() + task.fromQuery()) * q.cols() + task.head() * d);
           int keyHead = task.head() * spec.keyValueHeads() / spec.heads();
           long keyAt = 4 * ((long) span.keyRow() * k.cols() + keyHead * d);
-          attending.attention(
-              q.data().asSlice(queryAt),
-              k.data().asSlice(keyAt),
-              v.data().asSlice(keyAt),
-              out.data().asSlice(queryAt),
-              q.cols(),
-              k.cols(),
-              task.queries(),
-              span.keyCount() - span.queryCount() + task.fromQuery(),
-              spec);
+          MemorySegment queries = q.data().asSlice(queryAt);
+          MemorySegment keys = k.data().asSlice(keyAt);
+          MemorySegment values = v.data().asSlice(keyAt);
+          MemorySegment to = out.data().asSlice(queryAt);
+          int position = span.keyCount() - span.queryCount() + task.fromQuery();
+          if (task.inBlocks()) {
+            blocked.attention(
+                worker,
+                queries,
+                keys,
+                values,
+                to,
+                q.cols(),
+                k.cols(),
+                task.queries(),
+                position,
+                spec);
+          } else {
+            attending.attention(
+                queries, keys, values, to, q.cols(), k.cols(), task.queries(), position, spec);
+          }
         });
   }
 
@@ -531,6 +553,9 @@ public final class CpuDevice implements Device {
   @Override
   public void close() {
     workers.close();
+    if (blocked != null) {
+      blocked.close();
+    }
     product.close();
   }
 

@@ -64,6 +64,16 @@ interface Kernels {
       int position,
       AttentionSpec spec);
 
+  /**
+   * Turns the scores of one query into weights without their common factor: {@code exp(s − max)}
+   * for s = the score times {@code scale}, capped, of the keys {@code from} to {@code to}; 0 for
+   * the others of {@code count}.
+   *
+   * @param scores {@code [count]}, a multiple of 64
+   * @return the sum of the weights
+   */
+  float softmax(MemorySegment scores, int from, int to, int count, float scale, float softcap);
+
   /** {@code log Σ exp(x[i])} of one row, in float64. */
   double logSumExp(MemorySegment x, int cols);
 

@@ -3,6 +3,7 @@ package io.superweight.compute.cpu;
 import io.superweight.compute.Activation;
 import io.superweight.compute.Matrix;
 import java.lang.foreign.MemorySegment;
+import java.util.Optional;
 
 /**
  * The matrix products of a {@link CpuDevice}. Segments are float32 in native order, row-major;
@@ -37,6 +38,52 @@ public interface Product extends AutoCloseable {
       MemorySegment y,
       int stride,
       int column);
+
+  /**
+   * The two products of attention, where the library is faster at them than the kernels; empty
+   * otherwise.
+   */
+  default Optional<AttentionProducts> attention() {
+    return Optional.empty();
+  }
+
+  /**
+   * Products of float32 matrices on one thread; strides in elements.
+   *
+   * @see BlockedAttention
+   */
+  interface AttentionProducts {
+    /** {@code scores[i, j] = q[i] · k[j]}, for i below {@code queries} and j below {@code keys}. */
+    void scores(
+        int worker,
+        MemorySegment q,
+        int qStride,
+        int queries,
+        MemorySegment k,
+        int kStride,
+        int keys,
+        int headDim,
+        MemorySegment scores,
+        int scoresStride);
+
+    /**
+     * {@code out[i] = Σ_j weights[i, j] · v[j]}.
+     *
+     * @param added whether the sum is added to what {@code out} holds
+     */
+    void mean(
+        int worker,
+        MemorySegment weights,
+        int weightsStride,
+        int queries,
+        MemorySegment v,
+        int vStride,
+        int keys,
+        int headDim,
+        MemorySegment out,
+        int outStride,
+        boolean added);
+  }
 
   /**
    * {@code gate = activation(gate) · up} where the library has that operation, too.

@@ -211,6 +211,25 @@ final class ScalarKernels implements Kernels {
   }
 
   @Override
+  public float softmax(
+      MemorySegment scores, int from, int to, int count, float scale, float softcap) {
+    float[] row = values(scores, count);
+    float max = Float.NEGATIVE_INFINITY;
+    for (int j = from; j < to; j++) {
+      float score = row[j] * scale;
+      row[j] = softcap == 0 ? score : capped(score, softcap);
+      max = Math.max(max, row[j]);
+    }
+    double total = 0;
+    for (int j = 0; j < count; j++) {
+      row[j] = from <= j && j < to ? (float) Math.exp(row[j] - max) : 0;
+      total += row[j];
+    }
+    MemorySegment.copy(row, 0, scores, FLOAT, 0, count);
+    return (float) total;
+  }
+
+  @Override
   public double logSumExp(MemorySegment x, int cols) {
     double max = max(x, cols);
     double sum = 0;

@@ -9,6 +9,7 @@ import java.lang.foreign.MemorySegment;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
+import jdk.incubator.vector.VectorOperators;
 
 /**
  * The loops in the Vector API. Only {@link CpuDevice} makes one, and only where the module is
@@ -164,6 +165,44 @@ final class VectorKernels implements Kernels {
       int position,
       AttentionSpec spec) {
     VectorAttention.attention(q, k, v, out, qStride, kvStride, queries, position, spec);
+  }
+
+  /** Scores whose exponentials are summed in float32 before they are added up in float64. */
+  private static final int SUMMED = 512;
+
+  @Override
+  public float softmax(
+      MemorySegment scores, int from, int to, int count, float scale, float softcap) {
+    FloatVector lowest = FloatVector.broadcast(SPECIES, Float.NEGATIVE_INFINITY);
+    FloatVector largest = lowest;
+    int first = from / LANES * LANES;
+    int end = (to + LANES - 1) / LANES * LANES;
+    for (int j = first; j < end; j += LANES) {
+      FloatVector score = load(scores, j).mul(scale);
+      if (softcap != 0) {
+        score = VectorMath.tanh(score.div(softcap)).mul(softcap);
+      }
+      if (j < from || j + LANES > to) {
+        VectorMask<Float> seen = SPECIES.indexInRange(j, to).andNot(SPECIES.indexInRange(j, from));
+        score = lowest.blend(score, seen);
+      }
+      store(score, scores, j);
+      largest = largest.max(score);
+    }
+    float max = largest.reduceLanes(VectorOperators.MAX);
+    double total = 0;
+    for (int block = first; block < end; block += SUMMED) {
+      FloatVector sum = FloatVector.zero(SPECIES);
+      for (int j = block; j < Math.min(end, block + SUMMED); j += LANES) {
+        FloatVector e = VectorMath.exp(load(scores, j).sub(max));
+        store(e, scores, j);
+        sum = sum.add(e);
+      }
+      total += sum.reduceLanes(VectorOperators.ADD);
+    }
+    scores.asSlice(0, 4L * first).fill((byte) 0);
+    scores.asSlice(4L * end, 4L * (count - end)).fill((byte) 0);
+    return (float) total;
   }
 
   @Override
