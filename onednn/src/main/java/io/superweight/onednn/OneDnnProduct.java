@@ -402,7 +402,7 @@ final class OneDnnProduct implements Product {
           case GELU_TANH -> OneDnnLibrary.GELU_TANH;
           case RELU, RELU_SQUARED -> 0;
         };
-    if (function == 0 || !gate.isNative() || !up.isNative()) {
+    if (count > 1 << 18 || function == 0 || !gate.isNative() || !up.isNative()) {
       return false;
     }
     workers.run(
