@@ -190,6 +190,7 @@ final class VectorKernels implements Kernels {
       largest = largest.max(score);
     }
     float max = largest.reduceLanes(VectorOperators.MAX);
+    float[] lanes = new float[LANES];
     double total = 0;
     for (int block = first; block < end; block += SUMMED) {
       FloatVector sum = FloatVector.zero(SPECIES);
@@ -198,7 +199,9 @@ final class VectorKernels implements Kernels {
         store(e, scores, j);
         sum = sum.add(e);
       }
-      total += sum.reduceLanes(VectorOperators.ADD);
+      // Not reduceLanes, whose order changes when the JIT compiles it.
+      sum.intoArray(lanes, 0);
+      total += VectorTotals.of(lanes, 0);
     }
     scores.asSlice(0, 4L * first).fill((byte) 0);
     scores.asSlice(4L * end, 4L * (count - end)).fill((byte) 0);
