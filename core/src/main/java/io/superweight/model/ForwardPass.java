@@ -141,6 +141,8 @@ final class ForwardPass implements AutoCloseable {
   private final Device.Scope scope;
   private final RopeTables ropes;
   private final PassListener listener;
+  private final LayerPages pages;
+  private LayerPages.Ahead ahead;
   private final List<Part> parts = new ArrayList<>();
   private Buffer stream;
 
@@ -167,8 +169,9 @@ final class ForwardPass implements AutoCloseable {
       Weights weights,
       Device device,
       List<Batch> batches,
+      LayerPages pages,
       PassListener listener) {
-    this(architecture, weights, device, 0, listener);
+    this(architecture, weights, device, 0, pages, listener);
     int rows = 0;
     int longest = 0;
     for (Batch batch : batches) {
@@ -193,7 +196,9 @@ final class ForwardPass implements AutoCloseable {
       Weights weights,
       Device device,
       int capacity,
+      LayerPages pages,
       PassListener listener) {
+    this.pages = pages;
     this.listener = listener;
     this.architecture = architecture;
     this.weights = weights;
@@ -238,8 +243,14 @@ final class ForwardPass implements AutoCloseable {
       Weights weights,
       Device device,
       List<Variant> variants,
-      int capacity) {
-    ForwardPass pass = new ForwardPass(architecture, weights, device, capacity, PassListener.NONE);
+      int capacity,
+      LayerPages pages) {
+    ForwardPass pass =
+        new ForwardPass(architecture, weights, device, capacity, pages, PassListener.NONE);
+    pass.ahead =
+        pages.begin(
+            Math.multiplyExact(capacity, architecture.layers() + 1),
+            pass.mostExperts(variants.size()));
     Part part =
         new Part(
             new Batch(List.of(new int[0]), variants, List.of(), Head.LAST_LOGITS),
@@ -327,6 +338,8 @@ final class ForwardPass implements AutoCloseable {
   /** The whole pass; a result for each batch. */
   List<PassResult> run() {
     int layers = parts.stream().mapToInt(part -> part.layers).max().orElse(0);
+    boolean head = parts.stream().anyMatch(part -> part.batch.head() != Head.SKIP);
+    ahead = pages.begin(head ? layers + 1 : layers, mostExperts(stream.rows()));
     for (Part part : parts) {
       embed(part.batch.sequences(), part.firstRow());
       announceEmbedding(part.slots.getFirst());
@@ -340,6 +353,7 @@ final class ForwardPass implements AutoCloseable {
       for (Chunk chunk : chunks(i)) {
         layer(i, chunk);
       }
+      ahead.release();
       listener.layerDone(i + 1, layers);
     }
     return parts.stream()
@@ -351,6 +365,15 @@ final class ForwardPass implements AutoCloseable {
           return new HeadPass(part).run();
         })
         .toList();
+  }
+
+  /** Whether so many tokens will choose most experts, so that all are worth bringing ahead. */
+  private boolean mostExperts(int rows) {
+    return architecture
+        .mlp()
+        .experts()
+        .map(experts -> (long) rows * experts.perToken() >= 2L * experts.count())
+        .orElse(false);
   }
 
   /** A long pass ends between two layers where its thread has been interrupted, which stays so. */
@@ -396,6 +419,7 @@ final class ForwardPass implements AutoCloseable {
     for (int i = 0; i < architecture.layers(); i++) {
       endIfInterrupted(i);
       layer(i, all);
+      ahead.release();
     }
     past += count;
     int[] last = lanes.stream().mapToInt(lane -> lane.from() + count - 1).toArray();
@@ -405,6 +429,7 @@ final class ForwardPass implements AutoCloseable {
       norm(rows, weights.finalNorm, rows);
       Buffer logits = local.allocate(last.length, architecture.vocabularySize());
       head(rows, logits);
+      ahead.release();
       return device.argMax(logits);
     }
   }
@@ -920,6 +945,9 @@ final class ForwardPass implements AutoCloseable {
 
   @Override
   public void close() {
+    if (ahead != null) {
+      ahead.close();
+    }
     scope.close();
   }
 

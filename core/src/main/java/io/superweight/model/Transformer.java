@@ -22,6 +22,7 @@ public final class Transformer implements AutoCloseable {
   private final Device device;
   private final Device.Scope scope;
   private final Weights weights;
+  private final LayerPages pages;
   private PassListener listener = PassListener.NONE;
 
   private Transformer(Checkpoint checkpoint, Architecture architecture, Device device) {
@@ -31,6 +32,7 @@ public final class Transformer implements AutoCloseable {
     this.scope = device.scope();
     try {
       this.weights = new Weights(checkpoint, architecture, device, scope);
+      this.pages = new LayerPages(weights);
     } catch (RuntimeException e) {
       scope.close();
       throw e;
@@ -200,7 +202,8 @@ public final class Transformer implements AutoCloseable {
    */
   public List<PassResult> forward(List<Batch> batches) {
     batches.forEach(batch -> check(batch.sequences(), batch.variants()));
-    try (ForwardPass pass = new ForwardPass(architecture, weights, device, batches, listener)) {
+    try (ForwardPass pass =
+        new ForwardPass(architecture, weights, device, batches, pages, listener)) {
       return pass.run();
     }
   }
@@ -231,7 +234,7 @@ public final class Transformer implements AutoCloseable {
       throw tooLong(length + count);
     }
     try (ForwardPass pass =
-        ForwardPass.cached(architecture, weights, device, variants, length + count)) {
+        ForwardPass.cached(architecture, weights, device, variants, length + count, pages)) {
       int[][] text = new int[variants.size()][count];
       int[][] next = prompts.toArray(int[][]::new);
       for (int i = 0; i < count; i++) {
