@@ -136,6 +136,14 @@ public interface Device extends AutoCloseable {
    */
   double[] divergence(Buffer logitsP, Buffer logitsQ);
 
+  /**
+   * What a block of columns adds to the softmax of rows that are never held whole.
+   *
+   * @param logits {@code [M, columns]}
+   * @param targets {@code [M]}: a column of the block, or −1 for one elsewhere
+   */
+  LogitBlock logitBlock(Buffer logits, int[] targets);
+
   /** The first column of the largest value of each row. */
   int[] argMax(Buffer x);
 

@@ -863,9 +863,24 @@ final class ForwardPass implements AutoCloseable {
 
   /** Logits of normed rows. */
   private void head(Buffer rows, Buffer logits) {
-    device.matmul(rows, weights.head.matrix(), logits);
-    if (weights.head.bias() != null) {
-      device.addBias(logits, weights.head.bias());
+    head(rows, weights.head.matrix(), weights.head.bias(), logits);
+  }
+
+  /** Logits of tokens {@code column} to {@code column + logits.cols()} only. */
+  private void headBlock(Buffer rows, int column, Buffer logits) {
+    Buffer bias = weights.head.bias();
+    int count = logits.cols();
+    head(
+        rows,
+        weights.head.matrix().rows(column, count),
+        bias == null ? null : new Buffer(bias.data().asSlice(4L * column, 4L * count), 1, count),
+        logits);
+  }
+
+  private void head(Buffer rows, Matrix matrix, Buffer bias, Buffer logits) {
+    device.matmul(rows, matrix, logits);
+    if (bias != null) {
+      device.addBias(logits, bias);
     }
     if (architecture.logitScale() != 1) {
       device.scale(logits, architecture.logitScale());
@@ -953,8 +968,13 @@ final class ForwardPass implements AutoCloseable {
 
   /** What comes after the last layer for one batch: final norm, logits, scores. */
   private final class HeadPass {
-    /** Rows whose logits are held at once. */
-    private static final int ROWS = 128;
+    /** Rows whose logits are held at once, where somebody wants to see them whole. */
+    private static final int WHOLE_ROWS = 128;
+
+    /** Rows and columns of a block of logits otherwise. */
+    private static final int ROWS = 1024;
+
+    private static final int COLUMNS = 2048;
 
     private final List<int[]> sequences;
     private final Head head;
@@ -983,6 +1003,20 @@ final class ForwardPass implements AutoCloseable {
     }
 
     PassResult run() {
+      if (head == Head.SCORE) {
+        for (int v = 0; v < slots.length; v++) {
+          for (int q = 0; q < sequences.size(); q++) {
+            int scored = sequences.get(q).length - 1;
+            logProbabilities[v][q] = new double[scored];
+            divergence[v][q] = new double[scored];
+            greedy[v][q] = new int[scored];
+          }
+        }
+        if (!logitsAreSeen()) {
+          scoreInBlocks();
+          return new PassResult(logits, logProbabilities, divergence, greedy);
+        }
+      }
       for (int q = 0; q < sequences.size(); q++) {
         int length = sequences.get(q).length;
         switch (head) {
@@ -993,7 +1027,7 @@ final class ForwardPass implements AutoCloseable {
               logits[v][q] = allLogits(slots[v].lanes.get(q), first, length - first);
             }
           }
-          case SCORE -> score(q);
+          case SCORE -> scoreWhole(q);
         }
       }
       return new PassResult(logits, logProbabilities, divergence, greedy);
@@ -1021,16 +1055,108 @@ final class ForwardPass implements AutoCloseable {
       return out;
     }
 
-    private void score(int q) {
+    private boolean logitsAreSeen() {
+      Site site = Site.of(Site.Kind.LOGITS);
+      return Arrays.stream(slots)
+          .anyMatch(slot ->
+              slot.part.batch.probes().stream().anyMatch(probe -> probe.wants(site))
+                  || slot.variant.transforms().stream().anyMatch(t -> t.wants(site)));
+    }
+
+    /** Positions {@code first} to {@code first + count} of a sequence, in all variants. */
+    private record Stretch(int sequence, int first, int count) {}
+
+    /** The output head's weights are read once for all rows of a tile, logits never held whole. */
+    private void scoreInBlocks() {
+      int positions = Math.max(1, ROWS / slots.length);
+      List<Stretch> open = new ArrayList<>();
+      int rows = 0;
+      for (int q = 0; q < sequences.size(); q++) {
+        int scored = sequences.get(q).length - 1;
+        for (int first = 0; first < scored; ) {
+          int count = Math.min(positions - rows, scored - first);
+          open.add(new Stretch(q, first, count));
+          first += count;
+          rows += count;
+          if (rows == positions) {
+            scoreTile(open, rows);
+            open.clear();
+            rows = 0;
+          }
+        }
+      }
+      if (rows > 0) {
+        scoreTile(open, rows);
+      }
+    }
+
+    /** Variant v's rows are {@code v · positions} to {@code (v + 1) · positions}. */
+    private void scoreTile(List<Stretch> stretches, int positions) {
+      int rows = positions * slots.length;
+      int[] targets = new int[rows];
+      try (Device.Scope local = device.scope()) {
+        Buffer x = local.allocate(rows, architecture.hiddenSize());
+        int at = 0;
+        for (Slot slot : slots) {
+          for (Stretch s : stretches) {
+            Lane lane = slot.lanes.get(s.sequence);
+            Buffer own = x.rows(at, s.count);
+            norm(stream.rows(lane.from() + s.first, s.count), weights.finalNorm, own);
+            tell(
+                Site.of(Site.Kind.FINAL_NORM),
+                own,
+                lane,
+                IntStream.range(s.first, s.first + s.count).toArray());
+            System.arraycopy(sequences.get(s.sequence), s.first + 1, targets, at, s.count);
+            at += s.count;
+          }
+        }
+        BlockedSoftmax softmax = blocks(local, x, targets, positions);
+        at = 0;
+        for (int v = 0; v < slots.length; v++) {
+          for (Stretch s : stretches) {
+            for (int t = s.first; t < s.first + s.count; t++) {
+              logProbabilities[v][s.sequence][t] = softmax.logProbability(at);
+              greedy[v][s.sequence][t] = softmax.greedy(at);
+              divergence[v][s.sequence][t] =
+                  v == 0 ? 0 : softmax.divergence(at - v * positions, at);
+              at++;
+            }
+          }
+        }
+      }
+    }
+
+    private BlockedSoftmax blocks(Device.Scope local, Buffer x, int[] targets, int positions) {
+      int rows = x.rows();
+      int vocabulary = architecture.vocabularySize();
+      Buffer room = local.allocate(rows, Math.min(COLUMNS, vocabulary));
+      BlockedSoftmax softmax = new BlockedSoftmax(rows);
+      for (int column = 0; column < vocabulary; column += COLUMNS) {
+        int from = column;
+        int count = Math.min(COLUMNS, vocabulary - column);
+        Buffer out = narrow(room, rows, count);
+        headBlock(x, column, out);
+        int[] inBlock =
+            Arrays.stream(targets)
+                .map(id -> from <= id && id < from + count ? id - from : -1)
+                .toArray();
+        double[] divergences = new double[rows];
+        for (int v = 1; v < slots.length; v++) {
+          double[] own =
+              device.divergence(out.rows(0, positions), out.rows(v * positions, positions));
+          System.arraycopy(own, 0, divergences, v * positions, positions);
+        }
+        softmax.add(device.logitBlock(out, inBlock), column, divergences);
+      }
+      return softmax;
+    }
+
+    private void scoreWhole(int q) {
       int[] ids = sequences.get(q);
       int scored = ids.length - 1;
-      for (int v = 0; v < slots.length; v++) {
-        logProbabilities[v][q] = new double[scored];
-        divergence[v][q] = new double[scored];
-        greedy[v][q] = new int[scored];
-      }
-      for (int first = 0; first < scored; first += ROWS) {
-        int count = Math.min(ROWS, scored - first);
+      for (int first = 0; first < scored; first += WHOLE_ROWS) {
+        int count = Math.min(WHOLE_ROWS, scored - first);
         int[] targets = Arrays.copyOfRange(ids, first + 1, first + 1 + count);
         try (Device.Scope local = device.scope()) {
           Buffer intact = logitsOf(local, slots[0].lanes.get(q), first, count);

@@ -849,6 +849,71 @@ public abstract class DeviceContract {
     }
   }
 
+  @Test
+  void blocksOfLogitsGiveWhatWholeRowsGive() {
+    Random random = new Random(18);
+    int rows = 6;
+    int cols = 2500;
+    float[] x = gaussian(random, rows * cols);
+    for (int i = 0; i < x.length; i++) {
+      x[i] *= 5;
+    }
+    int[] targets = new int[rows];
+    Arrays.setAll(targets, m -> random.nextInt(cols));
+    try (Device device = device(2);
+        Device.Scope scope = device.scope()) {
+      Buffer whole = scope.upload(x, cols);
+      double[] expected = device.logProbabilities(whole, targets);
+      int[] largest = device.argMax(whole);
+      for (int width : new int[] {1, 7, 512, 1200, cols}) {
+        double[] sums = new double[rows];
+        double[] target = new double[rows];
+        float[] best = new float[rows];
+        int[] at = new int[rows];
+        Arrays.fill(best, Float.NEGATIVE_INFINITY);
+        for (int from = 0; from < cols; from += width) {
+          int column = from;
+          int count = Math.min(width, cols - from);
+          Buffer block = scope.allocate(rows, count);
+          device.copyColumns(whole, from, block, 0, count);
+          LogitBlock of =
+              device.logitBlock(
+                  block,
+                  Arrays.stream(targets)
+                      .map(t -> t >= column && t < column + count ? t - column : -1)
+                      .toArray());
+          for (int m = 0; m < rows; m++) {
+            sums[m] += Math.exp(of.logSumExp()[m]);
+            boolean here = targets[m] >= from && targets[m] < from + count;
+            assertThat(Float.isNaN(of.target()[m])).isEqualTo(!here);
+            target[m] = here ? of.target()[m] : target[m];
+            if (of.largest()[m] > best[m]) {
+              best[m] = of.largest()[m];
+              at[m] = from + of.argMax()[m];
+            }
+          }
+        }
+        assertThat(at).isEqualTo(largest);
+        for (int m = 0; m < rows; m++) {
+          assertThat(target[m] - Math.log(sums[m])).isCloseTo(expected[m], within(2e-6));
+        }
+      }
+    }
+  }
+
+  @Test
+  void aNumberThatIsNoneIsNeverTheLargest_butWhereItStandsFirst() {
+    try (Device device = device(1);
+        Device.Scope scope = device.scope()) {
+      float[] x = new float[2 * 1300];
+      x[700] = Float.NaN;
+      x[1200] = 3;
+      x[1300] = Float.NaN;
+      x[1300 + 900] = 5;
+      assertThat(device.argMax(scope.upload(x, 1300))).containsExactly(1200, 0);
+    }
+  }
+
   private static double[] logSoftmax(float[] x, int from, int count) {
     double max = Double.NEGATIVE_INFINITY;
     for (int i = 0; i < count; i++) {

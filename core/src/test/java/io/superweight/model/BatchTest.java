@@ -13,6 +13,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CancellationException;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -133,6 +134,47 @@ class BatchTest {
             }
           }
         });
+  }
+
+  @Test
+  void scoresInBlocksAreThoseOfWholeLogits() {
+    try (Device device = CpuDevice.create(2);
+        Checkpoint checkpoint = Checkpoints.open(Fixtures.books12m());
+        Transformer model = Transformer.load(checkpoint, device)) {
+      assertThat(model.vocabularySize()).as("more than one block").isGreaterThan(2048);
+      List<Variant> versions =
+          List.of(
+              Variant.INTACT,
+              Variant.zeroed("one", List.of(Coordinate.down(1, 161, 288))),
+              Variant.INTACT,
+              Variant.zeroed(
+                  "all", List.of(Coordinate.down(1, 161, 288), Coordinate.down(1, 161, 495))));
+      Probe watcher =
+          new Probe() {
+            @Override
+            public boolean wants(Site site) {
+              return site.kind() == Site.Kind.LOGITS;
+            }
+
+            @Override
+            public void observe(Site site, SiteValues values) {}
+          };
+      List<int[]> texts = List.of(new int[] {3}, IntStream.range(5, 405).toArray(), TEXTS.get(0));
+      PassResult blocks = model.forward(texts, versions, List.of(), Head.SCORE);
+      PassResult whole = model.forward(texts, versions, List.of(watcher), Head.SCORE);
+      assertThat(blocks.greedy()).isDeepEqualTo(whole.greedy());
+      for (int v = 0; v < versions.size(); v++) {
+        for (int q = 0; q < texts.size(); q++) {
+          assertThat(blocks.logProbabilities()[v][q])
+              .hasSize(texts.get(q).length - 1)
+              .containsExactly(whole.logProbabilities()[v][q], within(1e-9));
+          assertThat(blocks.divergence()[v][q])
+              .containsExactly(whole.divergence()[v][q], within(1e-9));
+        }
+      }
+      assertThat(blocks.divergence()[2][1]).containsExactly(new double[399], within(1e-12));
+      assertThat(Arrays.stream(blocks.divergence()[3][1]).sum()).isGreaterThan(0.01);
+    }
   }
 
   @Test

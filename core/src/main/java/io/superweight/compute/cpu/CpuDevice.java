@@ -4,6 +4,7 @@ import io.superweight.compute.Activation;
 import io.superweight.compute.AttentionSpec;
 import io.superweight.compute.Buffer;
 import io.superweight.compute.Device;
+import io.superweight.compute.LogitBlock;
 import io.superweight.compute.Matrix;
 import io.superweight.compute.Precision;
 import java.lang.foreign.Arena;
@@ -527,25 +528,35 @@ public final class CpuDevice implements Device {
   }
 
   @Override
+  public LogitBlock logitBlock(Buffer logits, int[] targets) {
+    require(
+        logits.rows() == targets.length && logits.cols() > 0,
+        targets.length + " targets for " + shape(logits));
+    for (int target : targets) {
+      require(-1 <= target && target < logits.cols(), "target " + target + " of " + logits.cols());
+    }
+    int rows = logits.rows();
+    LogitBlock block =
+        new LogitBlock(new double[rows], new int[rows], new float[rows], new float[rows]);
+    eachRow(
+        rows,
+        logits.cols(),
+        m -> {
+          MemorySegment x = row(logits, m);
+          int best = kernels.argMax(x, logits.cols());
+          block.logSumExp()[m] = kernels.logSumExp(x, logits.cols());
+          block.argMax()[m] = best;
+          block.largest()[m] = x.getAtIndex(FLOAT, best);
+          block.target()[m] = targets[m] < 0 ? Float.NaN : x.getAtIndex(FLOAT, targets[m]);
+        });
+    return block;
+  }
+
+  @Override
   public int[] argMax(Buffer x) {
     require(x.cols() > 0, shape(x) + " has no largest value");
     int[] result = new int[x.rows()];
-    eachRow(
-        x.rows(),
-        x.cols(),
-        m -> {
-          MemorySegment row = row(x, m);
-          int best = 0;
-          float max = row.getAtIndex(FLOAT, 0);
-          for (int i = 1; i < x.cols(); i++) {
-            float value = row.getAtIndex(FLOAT, i);
-            if (value > max) {
-              max = value;
-              best = i;
-            }
-          }
-          result[m] = best;
-        });
+    eachRow(x.rows(), x.cols(), m -> result[m] = kernels.argMax(row(x, m), x.cols()));
     return result;
   }
 

@@ -74,6 +74,9 @@ interface Kernels {
    */
   float softmax(MemorySegment scores, int from, int to, int count, float scale, float softcap);
 
+  /** The first column of the largest value of one row; NaN is never largest, but in column 0. */
+  int argMax(MemorySegment x, int cols);
+
   /** {@code log Σ exp(x[i])} of one row, in float64. */
   double logSumExp(MemorySegment x, int cols);
 

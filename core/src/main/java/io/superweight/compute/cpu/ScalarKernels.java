@@ -230,6 +230,20 @@ final class ScalarKernels implements Kernels {
   }
 
   @Override
+  public int argMax(MemorySegment x, int cols) {
+    int best = 0;
+    float max = x.getAtIndex(FLOAT, 0);
+    for (int i = 1; i < cols; i++) {
+      float value = x.getAtIndex(FLOAT, i);
+      if (value > max) {
+        max = value;
+        best = i;
+      }
+    }
+    return best;
+  }
+
+  @Override
   public double logSumExp(MemorySegment x, int cols) {
     double max = max(x, cols);
     double sum = 0;

@@ -209,6 +209,11 @@ final class VectorKernels implements Kernels {
   }
 
   @Override
+  public int argMax(MemorySegment x, int cols) {
+    return VectorReductions.argMax(x, cols);
+  }
+
+  @Override
   public double logSumExp(MemorySegment x, int cols) {
     return VectorReductions.logSumExp(x, cols);
   }

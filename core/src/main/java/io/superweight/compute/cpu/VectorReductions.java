@@ -1,6 +1,7 @@
 package io.superweight.compute.cpu;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
@@ -83,6 +84,39 @@ final class VectorReductions {
     double total = total(sum);
     double logP = max + Math.log(total);
     return total(weighted) / total - (logP - logSumExp(q, cols));
+  }
+
+  /** Columns that are looked through one by one once the largest is known to be among them. */
+  private static final int STRETCH = 512;
+
+  /** The first column of the largest value; NaN is never largest, but in column 0. */
+  static int argMax(MemorySegment x, int cols) {
+    int stretch = 0;
+    float best = Float.NEGATIVE_INFINITY;
+    for (int from = 0; from < cols; from += STRETCH) {
+      float largest = max(x.asSlice(4L * from), Math.min(STRETCH, cols - from));
+      if (!(largest <= best)) { // NaN, too: to be looked at
+        if (Float.isNaN(largest)) {
+          return first(x, 0, cols);
+        }
+        best = largest;
+        stretch = from;
+      }
+    }
+    return first(x, stretch, Math.min(cols, stretch + STRETCH));
+  }
+
+  private static int first(MemorySegment x, int from, int to) {
+    int best = from;
+    float max = x.getAtIndex(ValueLayout.JAVA_FLOAT, from);
+    for (int i = from + 1; i < to; i++) {
+      float value = x.getAtIndex(ValueLayout.JAVA_FLOAT, i);
+      if (value > max) {
+        max = value;
+        best = i;
+      }
+    }
+    return best;
   }
 
   private static float max(MemorySegment x, int cols) {

@@ -1,0 +1,84 @@
+package io.superweight.model;
+
+import io.superweight.compute.LogitBlock;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * Puts the softmax of rows together that are seen in blocks of columns.
+ *
+ * <p>The divergence of two rows follows from the chain rule: within the blocks, weighted by what
+ * they hold of the first row's probability, and between them (Cover and Thomas, Elements of
+ * Information Theory, 2.5).
+ */
+final class BlockedSoftmax {
+  private final List<double[]> logSumExps = new ArrayList<>();
+  private final List<double[]> divergences = new ArrayList<>();
+  private final float[] target;
+  private final float[] largest;
+  private final int[] argMax;
+
+  BlockedSoftmax(int rows) {
+    target = new float[rows];
+    largest = new float[rows];
+    argMax = new int[rows];
+    Arrays.fill(target, Float.NaN);
+  }
+
+  /**
+   * Adds the next columns.
+   *
+   * @param column the block's first
+   * @param divergence {@code [rows]} of the block's softmax from that of the row's reference; 0
+   *     where it has none
+   */
+  void add(LogitBlock block, int column, double[] divergence) {
+    logSumExps.add(block.logSumExp());
+    divergences.add(divergence);
+    for (int r = 0; r < target.length; r++) {
+      target[r] = Float.isNaN(block.target()[r]) ? target[r] : block.target()[r];
+      if (logSumExps.size() == 1 || block.largest()[r] > largest[r]) {
+        largest[r] = block.largest()[r];
+        argMax[r] = column + block.argMax()[r];
+      }
+    }
+  }
+
+  private double logSumExp(int row) {
+    double max = Double.NEGATIVE_INFINITY;
+    for (double[] block : logSumExps) {
+      max = Math.max(max, block[row]); // NaN stays
+    }
+    double sum = 0;
+    for (double[] block : logSumExps) {
+      sum += Math.exp(block[row] - max);
+    }
+    return max + Math.log(sum);
+  }
+
+  /** The log-probability of a row's target, nats. */
+  double logProbability(int row) {
+    return target[row] - logSumExp(row);
+  }
+
+  int greedy(int row) {
+    return argMax[row];
+  }
+
+  /** The divergence of a row's softmax from that of another, nats. */
+  double divergence(int reference, int row) {
+    double p = logSumExp(reference);
+    double q = logSumExp(row);
+    double sum = 0;
+    for (int b = 0; b < logSumExps.size(); b++) {
+      double ofBlock = logSumExps.get(b)[reference] - p;
+      double weight = Math.exp(ofBlock);
+      // What has no probability has no part, however improbable it is in q.
+      if (weight != 0) {
+        sum += weight * (divergences.get(b)[row] + ofBlock - (logSumExps.get(b)[row] - q));
+      }
+    }
+    return sum;
+  }
+}
