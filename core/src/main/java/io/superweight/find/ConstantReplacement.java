@@ -4,9 +4,12 @@ import io.superweight.model.ActivationTransform;
 import io.superweight.model.Coordinate;
 import io.superweight.model.Site;
 import io.superweight.model.SiteValues;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
+import java.util.function.Function;
 
 /**
  * Puts constants in the place of zeroed weights' contributions: after the product with the zeroed
@@ -25,16 +28,23 @@ final class ConstantReplacement implements ActivationTransform {
   record Contribution(
       Coordinate weight, float value, double sinkBar, MeanReplacement.Constant mean) {}
 
-  private final Map<Site, List<Contribution>> byInput = new HashMap<>();
-  private final Map<Site, List<Contribution>> byOutput = new HashMap<>();
+  private final Map<Site, List<Coordinate>> byInput = new HashMap<>();
+  private final Map<Site, List<Coordinate>> byOutput = new HashMap<>();
+  private final Function<Coordinate, Optional<Contribution>> contributions;
 
   /** X[t, col] of each weight at the rows of a sequence, kept from the input to the output site. */
   private final Map<Long, float[]> inputs = new HashMap<>();
 
-  ConstantReplacement(List<Contribution> contributions) {
-    for (Contribution c : contributions) {
-      byInput.computeIfAbsent(inputOf(c.weight()), s -> new java.util.ArrayList<>()).add(c);
-      byOutput.computeIfAbsent(outputOf(c.weight()), s -> new java.util.ArrayList<>()).add(c);
+  /**
+   * @param contributions what is known of a weight, asked for when the pass is at its output; one
+   *     of which nothing is known gets no constant
+   */
+  ConstantReplacement(
+      List<Coordinate> weights, Function<Coordinate, Optional<Contribution>> contributions) {
+    this.contributions = contributions;
+    for (Coordinate weight : weights) {
+      byInput.computeIfAbsent(inputOf(weight), s -> new ArrayList<>()).add(weight);
+      byOutput.computeIfAbsent(outputOf(weight), s -> new ArrayList<>()).add(weight);
     }
   }
 
@@ -63,18 +73,22 @@ final class ConstantReplacement implements ActivationTransform {
 
   @Override
   public void transform(Site site, SiteValues values) {
-    List<Contribution> entering = byInput.getOrDefault(site, List.of());
+    List<Coordinate> entering = byInput.getOrDefault(site, List.of());
     for (int i = 0; i < entering.size(); i++) {
       float[] x = new float[values.rows()];
       for (int r = 0; r < x.length; r++) {
-        x[r] = values.get(r, entering.get(i).weight().col());
+        x[r] = values.get(r, entering.get(i).col());
       }
       inputs.put(key(values, i), x);
     }
-    List<Contribution> leaving = byOutput.getOrDefault(site, List.of());
+    List<Coordinate> leaving = byOutput.getOrDefault(site, List.of());
     for (int i = 0; i < leaving.size(); i++) {
-      Contribution c = leaving.get(i);
       float[] x = inputs.remove(key(values, i));
+      Optional<Contribution> known = contributions.apply(leaving.get(i));
+      if (known.isEmpty()) {
+        continue;
+      }
+      Contribution c = known.get();
       for (int r = 0; r < x.length; r++) {
         boolean sink = Math.abs((double) x[r] * c.value()) >= c.sinkBar();
         double constant = sink ? c.mean().atSinks() : c.mean().elsewhere();

@@ -4,18 +4,26 @@ import io.superweight.model.Coordinate;
 import io.superweight.model.Probe;
 import io.superweight.model.Site;
 import io.superweight.model.SiteValues;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.DoubleStream;
 
-/** Gathers X[t, col] · W[row, col] of some weights over all tokens of a pass. */
+/**
+ * Gathers X[t, col] · W[row, col] of some weights over all tokens of a batch. In every layer an
+ * earlier batch of a pass comes before a later one, so what it gathered there may be asked for by
+ * the transforms of that one.
+ */
 final class ContributionProbe implements Probe {
   /** A sink's contribution is at least this part of the largest. */
   private static final double SINK_PART = 0.5;
 
   private final Map<Coordinate, Float> weights = new LinkedHashMap<>();
   private final Map<Coordinate, DoubleStream.Builder> seen = new LinkedHashMap<>();
+
+  private final Map<Coordinate, Optional<ConstantReplacement.Contribution>> summaries =
+      new HashMap<>();
 
   ContributionProbe(Map<Coordinate, Float> weights) {
     this.weights.putAll(weights);
@@ -38,16 +46,16 @@ final class ContributionProbe implements Probe {
     });
   }
 
-  /** One for each weight that saw tokens. */
-  List<ConstantReplacement.Contribution> contributions() {
-    List<ConstantReplacement.Contribution> all = new java.util.ArrayList<>();
-    seen.forEach((weight, builder) -> {
-      double[] values = builder.build().toArray();
-      if (values.length > 0) {
-        all.add(summary(weight, weights.get(weight), values));
-      }
-    });
-    return all;
+  /** What a weight's contribution is like; empty for one that saw no tokens. */
+  Optional<ConstantReplacement.Contribution> of(Coordinate weight) {
+    return summaries.computeIfAbsent(
+        weight,
+        w -> {
+          double[] values = seen.remove(w).build().toArray();
+          return values.length == 0
+              ? Optional.empty()
+              : Optional.of(summary(w, weights.get(w), values));
+        });
   }
 
   private static ConstantReplacement.Contribution summary(

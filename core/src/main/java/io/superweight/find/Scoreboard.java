@@ -1,6 +1,7 @@
 package io.superweight.find;
 
 import io.superweight.find.Windows.Window;
+import io.superweight.model.Batch;
 import io.superweight.model.Coordinate;
 import io.superweight.model.Head;
 import io.superweight.model.PassResult;
@@ -94,13 +95,57 @@ final class Scoreboard implements Judge.Effects {
     }
   }
 
+  /** A part of a pass that scores versions. */
+  final class Scoring {
+    private final Map<Object, Version> distinct;
+    private final int from;
+    private final Batch batch;
+
+    private Scoring(Map<Object, Version> distinct, int from, int count) {
+      this.distinct = distinct;
+      this.from = from;
+      List<Variant> variants = new ArrayList<>();
+      variants.add(Variant.INTACT);
+      distinct.values().forEach(version -> variants.add(version.variant()));
+      this.batch =
+          new Batch(
+              windows.subList(from, count).stream().map(Window::ids).toList(),
+              variants,
+              List.of(),
+              Head.SCORE);
+    }
+
+    /** The intact model and the versions. */
+    Batch batch() {
+      return batch;
+    }
+
+    /** Takes what a pass gave. */
+    void take(PassResult result) {
+      passes++;
+      int count = batch.sequences().size();
+      for (int w = Math.max(0, intact.size() - from); w < count; w++) {
+        intact.add(sums(result, 0, w));
+      }
+      int v = 1;
+      for (Object key : distinct.keySet()) {
+        List<double[]> own =
+            scores.computeIfAbsent(key, k -> new Scores(new ArrayList<>())).byWindow;
+        for (int w = own.size() - from; w < count; w++) {
+          own.add(sums(result, v, w));
+        }
+        v++;
+      }
+    }
+  }
+
   /**
-   * Scores versions on the first {@code count} windows, in one pass. Versions that were scored on a
+   * Prepares to score versions on the first {@code count} windows. Versions that were scored on a
    * shorter prefix go on where they were; all of a call must be equally far.
    *
-   * @return how many distinct versions went through
+   * @return empty where all is known
    */
-  int score(Collection<Version> versions, int count) {
+  Optional<Scoring> prepare(Collection<Version> versions, int count) {
     Map<Object, Version> distinct = new LinkedHashMap<>();
     for (Version version : versions) {
       Scores known = scores.get(version.key());
@@ -109,31 +154,20 @@ final class Scoreboard implements Judge.Effects {
       }
     }
     if (distinct.isEmpty() && intact.size() >= count) {
-      return 0;
+      return Optional.empty();
     }
     int from =
         distinct.keySet().stream()
             .mapToInt(key -> scores.containsKey(key) ? scores.get(key).byWindow().size() : 0)
             .min()
             .orElse(intact.size());
-    List<Variant> variants = new ArrayList<>();
-    variants.add(Variant.INTACT);
-    distinct.values().forEach(version -> variants.add(version.variant()));
-    List<int[]> ids = windows.subList(from, count).stream().map(Window::ids).toList();
-    PassResult result = model.forward(ids, variants, List.of(), Head.SCORE);
-    passes++;
-    for (int w = Math.max(0, intact.size() - from); w < ids.size(); w++) {
-      intact.add(sums(result, 0, w));
-    }
-    int v = 1;
-    for (Object key : distinct.keySet()) {
-      List<double[]> own = scores.computeIfAbsent(key, k -> new Scores(new ArrayList<>())).byWindow;
-      for (int w = own.size() - from; w < ids.size(); w++) {
-        own.add(sums(result, v, w));
-      }
-      v++;
-    }
-    return distinct.size();
+    return Optional.of(new Scoring(distinct, from, count));
+  }
+
+  /** Scores versions in a pass of their own. */
+  void score(Collection<Version> versions, int count) {
+    prepare(versions, count)
+        .ifPresent(scoring -> scoring.take(model.forward(List.of(scoring.batch())).getFirst()));
   }
 
   private static double[] sums(PassResult result, int variant, int window) {

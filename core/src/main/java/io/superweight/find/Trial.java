@@ -22,6 +22,10 @@ final class Trial {
   Optional<Version> largest = Optional.empty();
   Optional<Version> mean = Optional.empty();
   List<Constant> constants = List.of();
+
+  /** Logits of the word after the paper's sentence, without the whole set. */
+  float[] next;
+
   Optional<LoopRate> loops = Optional.empty();
   Optional<ContinuationCase> continuation = Optional.empty();
 

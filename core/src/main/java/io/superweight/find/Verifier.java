@@ -2,8 +2,10 @@ package io.superweight.find;
 
 import io.superweight.find.Scoreboard.Version;
 import io.superweight.find.Windows.Window;
+import io.superweight.model.Batch;
 import io.superweight.model.Coordinate;
 import io.superweight.model.Head;
+import io.superweight.model.PassResult;
 import io.superweight.model.ScalarEdit;
 import io.superweight.model.Transformer;
 import io.superweight.model.Variant;
@@ -19,6 +21,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Consumer;
@@ -32,9 +35,10 @@ import java.util.stream.Stream;
  * (paper, section 3 and Table 1; joint and leave-one-out ablation after the replications in
  * paper.md 2.2).
  *
- * <p>All versions of the model go over the weights in one pass. Further passes are few and said in
- * the protocol: one over held-out text that means are estimated on, more text where a verdict is
- * open, subsets where members can stand in for each other, the other BOS policy, greedy text.
+ * <p>All versions of the model go over the weights in one pass, the held-out text that means are
+ * estimated on, the other BOS policy and the next word of the paper's sentence along with them.
+ * Further passes are few and said in the protocol: more text where a verdict is open, subsets where
+ * members can stand in for each other, and greedy text, which reads the weights once a token.
  */
 public final class Verifier {
   /** The paper's case. */
@@ -66,6 +70,10 @@ public final class Verifier {
   private final Windows windows;
   private final Scoreboard board;
   private final List<Trial> cases = new ArrayList<>();
+  private ContributionProbe contributions;
+
+  /** Logits of the word after the paper's sentence. */
+  private float[] intactNext;
 
   private Verifier(
       Transformer model,
@@ -195,7 +203,11 @@ public final class Verifier {
             + " windows with "
             + versions.stream().map(Version::key).distinct().count()
             + " edited versions of the model");
-    int variants = 1 + board.score(versions, count);
+    Optional<OtherPolicy> other =
+        options.otherPolicy() && tokenizer.bos().isPresent()
+            ? Optional.of(new OtherPolicy())
+            : Optional.empty();
+    int variants = firstPass(board.prepare(versions, count).orElseThrow(), other);
     Verification.Baseline intact = baseline(board, windows.scored());
     Optional<String> refusal = refusal(intact);
     int doublings = 0;
@@ -232,10 +244,6 @@ public final class Verifier {
         verdicts.add(judge.refused(one, refusal.get()));
       }
     }
-    Optional<Verification.OtherPolicy> other =
-        options.otherPolicy() && tokenizer.bos().isPresent()
-            ? Optional.of(otherPolicy())
-            : Optional.empty();
     List<Window> used = windows.scored().subList(0, board.scored());
     return new Verification(
         new Verification.Protocol(
@@ -264,11 +272,77 @@ public final class Verifier {
             (System.nanoTime() - start) * 1e-9),
         baseline(board, windows.scored()),
         verdicts,
-        other,
+        other.map(OtherPolicy::result),
         refusal);
   }
 
-  /** Chooses all versions; means are estimated on held-out text. */
+  /**
+   * All that is known to be needed, in one read of the weights.
+   *
+   * @return how many versions of the model were scored, the intact one among them
+   */
+  private int firstPass(Scoreboard.Scoring scoring, Optional<OtherPolicy> other) {
+    List<Batch> batches = new ArrayList<>();
+    // First, because the means are asked for in each layer behind it.
+    List<int[]> heldOut = windows.heldOut().stream().limit(MEAN_WINDOWS).map(Window::ids).toList();
+    OptionalInt deepest =
+        cases.stream()
+            .filter(one -> one.mean.isPresent())
+            .flatMap(one -> one.target.members().stream())
+            .mapToInt(Coordinate::layer)
+            .max();
+    if (deepest.isPresent()) {
+      batches.add(
+          new Batch(
+              heldOut,
+              List.of(Variant.INTACT),
+              List.of(contributions),
+              Head.SKIP,
+              deepest.getAsInt() + 1));
+    }
+    int scored = batches.size();
+    batches.add(scoring.batch());
+    other.ifPresent(o -> batches.add(o.scoring.batch()));
+    int next = batches.size();
+    if (textTokens() > 0) {
+      List<Variant> variants = new ArrayList<>(List.of(Variant.INTACT));
+      cases.forEach(one -> variants.add(one.joint.variant()));
+      batches.add(new Batch(List.of(reference), variants, List.of(), Head.LAST_LOGITS));
+    }
+    List<PassResult> results = model.forward(batches);
+    scoring.take(results.get(scored));
+    other.ifPresent(o -> o.scoring.take(results.get(scored + 1)));
+    if (next < batches.size()) {
+      intactNext = results.get(next).logits()[0][0];
+      for (int c = 0; c < cases.size(); c++) {
+        cases.get(c).next = results.get(next).logits()[c + 1][0];
+      }
+    }
+    for (Trial one : cases) {
+      if (one.mean.isPresent()) {
+        one.constants =
+            one.target.members().stream()
+                .flatMap(w -> contributions.of(w).stream())
+                .map(ConstantReplacement.Contribution::mean)
+                .toList();
+        // An expert may have seen none of the text.
+        if (one.constants.size() < one.target.members().size()) {
+          one.constants = List.of();
+          one.mean = Optional.empty();
+        }
+      }
+    }
+    return scoring.batch().variants().size();
+  }
+
+  /** Tokens of greedy text; 0 where it cannot be written. */
+  private int textTokens() {
+    return reference.length == 0
+        ? 0
+        : Math.max(0, Math.min(VerifyPlan.CASE_TOKENS, model.maxPositions() - reference.length));
+  }
+
+  /** Chooses all versions. */
   private void prepare() {
     Map<Coordinate, Float> sources = new LinkedHashMap<>();
     for (Trial one : cases) {
@@ -278,14 +352,7 @@ public final class Verifier {
             .forEach(w -> sources.put(w, model.weight(w)));
       }
     }
-    Map<Coordinate, ConstantReplacement.Contribution> contributions = new HashMap<>();
-    if (!sources.isEmpty() && !windows.heldOut().isEmpty()) {
-      ContributionProbe probe = new ContributionProbe(sources);
-      List<int[]> ids = windows.heldOut().stream().limit(MEAN_WINDOWS).map(Window::ids).toList();
-      progress.accept("mean contributions on held-out text");
-      model.forward(ids, List.of(Variant.INTACT), List.of(probe), Head.SKIP);
-      probe.contributions().forEach(c -> contributions.put(c.weight(), c));
-    }
+    contributions = new ContributionProbe(sources);
     for (Trial one : cases) {
       List<Coordinate> members = one.target.members();
       List<String> parts = Controls.parts(members);
@@ -297,16 +364,13 @@ public final class Verifier {
         one.largest =
             Optional.of(
                 Version.zeroing("largest weights that are no candidates", controls.largest(parts)));
-        List<ConstantReplacement.Contribution> own =
-            members.stream().filter(contributions::containsKey).map(contributions::get).toList();
-        if (own.size() == members.size()) {
-          one.constants = own.stream().map(ConstantReplacement.Contribution::mean).toList();
+        if (sources.keySet().containsAll(members) && !windows.heldOut().isEmpty()) {
           one.mean =
               Optional.of(
                   new Version(
                       "mean contribution in place of " + one.target.name(),
                       one.joint.zeroed(),
-                      Optional.of(new ConstantReplacement(own))));
+                      Optional.of(new ConstantReplacement(members, contributions::of))));
         }
       }
       if (members.size() > 1) {
@@ -364,12 +428,10 @@ public final class Verifier {
     List<Variant> variants = new ArrayList<>(List.of(Variant.INTACT));
     chosen.forEach(c -> variants.add(c.joint.variant()));
     int[] prompt = reference;
-    int tokens = Math.min(VerifyPlan.CASE_TOKENS, model.maxPositions() - prompt.length);
-    if (prompt.length == 0 || tokens <= 0) {
+    int tokens = textTokens();
+    if (tokens == 0) {
       return;
     }
-    float[][][] logits =
-        model.forward(List.of(prompt), variants, List.of(), Head.LAST_LOGITS).logits();
     // As long as the reference sentence, so that all continuations go through together.
     List<int[]> starts =
         Stream.concat(windows.heldOut().stream(), windows.scored().stream())
@@ -399,8 +461,8 @@ public final class Verifier {
               new ContinuationCase(
                   CASE,
                   Arrays.stream(prompt).boxed().toList(),
-                  top(logits[0][0]),
-                  top(logits[i + 1][0]),
+                  top(intactNext),
+                  top(one.next),
                   tokenizer.decode(text.of(Variant.INTACT, prompt)),
                   tokenizer.decode(text.of(variant, prompt)),
                   tokens));
@@ -488,19 +550,27 @@ public final class Verifier {
   }
 
   /** The joint effects with BOS where the verdicts are without, or the other way round. */
-  private Verification.OtherPolicy otherPolicy() {
-    BosPolicy policy = bosAdded ? BosPolicy.NEVER : BosPolicy.ALWAYS;
-    Windows others = Windows.of(options.text(), tokenizer, policy, plan.windowTokens());
-    Scoreboard own = new Scoreboard(model, others.scored(), options);
-    int count = Math.min(others.scored().size(), VerifyPlan.otherWindows(plan.windows()));
-    List<Version> joint =
+  private final class OtherPolicy {
+    private final Windows others =
+        Windows.of(
+            options.text(),
+            tokenizer,
+            bosAdded ? BosPolicy.NEVER : BosPolicy.ALWAYS,
+            plan.windowTokens());
+    private final Scoreboard own = new Scoreboard(model, others.scored(), options);
+    private final List<Version> joint =
         otherTargets(cases.stream().map(c -> c.target).toList()).stream()
             .map(t -> Version.zeroing(t.name(), t.members()))
             .toList();
-    progress.accept("the same " + (bosAdded ? "without" : "with") + " BOS");
-    own.score(joint, count);
-    return new Verification.OtherPolicy(
-        !bosAdded, baseline(own, others.scored()), joint.stream().map(own::effect).toList());
+    final Scoreboard.Scoring scoring =
+        own.prepare(
+                joint, Math.min(others.scored().size(), VerifyPlan.otherWindows(plan.windows())))
+            .orElseThrow();
+
+    Verification.OtherPolicy result() {
+      return new Verification.OtherPolicy(
+          !bosAdded, baseline(own, others.scored()), joint.stream().map(own::effect).toList());
+    }
   }
 
   /** What is scored under the other policy: sources; all targets where none is one. */

@@ -189,7 +189,10 @@ class JudgeTest {
     Trial trial = trial(A);
     trial.mean =
         Optional.of(
-            new Version("mean", List.of(A), Optional.of(new ConstantReplacement(List.of()))));
+            new Version(
+                "mean",
+                List.of(A),
+                Optional.of(new ConstantReplacement(List.of(), w -> Optional.empty()))));
     SetVerdict set = judge(new MadeUp(1.05, z -> z.contains(A) ? 180 : 1), trial);
     assertThat(set.verdict()).isEqualTo(Verdict.SUPER_WEIGHT);
     assertThat(set.meanReplacement().orElseThrow().constantBias()).isTrue();

@@ -19,6 +19,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalInt;
 import java.util.SplittableRandom;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BiConsumer;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
@@ -87,6 +88,8 @@ class VerifierTest {
     with(
         books(),
         (model, tokenizer) -> {
+          AtomicInteger reads = new AtomicInteger();
+          model.listener((layer, layers) -> reads.addAndGet(layer == 0 ? 1 : 0));
           Verification v =
               Verifier.verify(
                   model,
@@ -142,6 +145,8 @@ class VerifierTest {
           assertThat(without.intact().perplexity()).isGreaterThan(v.intact().perplexity());
           assertThat(without.joint().getFirst().perplexityRatio().high()).isLessThan(1.1);
           assertThat(v.protocol().passes()).isEqualTo(1);
+          // Means, both BOS policies and the next word go along; greedy text is counted apart.
+          assertThat(reads).hasValue(1);
         });
   }
 
