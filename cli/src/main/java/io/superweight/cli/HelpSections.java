@@ -21,7 +21,15 @@ final class HelpSections {
       List.of(
           new Section(
               "What to run",
-              List.of("--prompt", "--ids", "--bos", "--site", "--rule", "--rounds", "--stability")),
+              List.of(
+                  "--prompt",
+                  "--ids",
+                  "--bos",
+                  "--site",
+                  "--rule",
+                  "--rounds",
+                  "--stability",
+                  "--quick")),
           new Section("Proof", List.of("--verify", "--importance", "--text", "--seed")),
           new Section(
               "Output",

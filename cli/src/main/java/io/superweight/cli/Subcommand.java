@@ -15,6 +15,7 @@ enum Subcommand {
   VERIFY("verify", VerifyCommand.HEADER),
   CARD("card", CardCommand.HEADER),
   TRACE("trace", TraceCommand.HEADER),
+  BENCH("bench", BenchCommand.HEADER),
   DOCTOR("doctor", DoctorCommand.HEADER),
   HELP("help", HelpCommand.HEADER);
 
@@ -60,6 +61,7 @@ enum Subcommand {
       case VERIFY -> new VerifyCommand();
       case CARD -> new CardCommand();
       case TRACE -> new TraceCommand();
+      case BENCH -> new BenchCommand();
       case DOCTOR -> new DoctorCommand();
       case HELP -> new HelpCommand();
     };

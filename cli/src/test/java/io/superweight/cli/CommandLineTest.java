@@ -45,6 +45,7 @@ class CommandLineTest {
         Arguments.of(List.of("find", "--bos", "auto", "--bos", "never"), "--bos"),
         Arguments.of(List.of("find", "--threads", "two"), "--threads"),
         Arguments.of(List.of("verify"), "COORDINATE"),
+        Arguments.of(List.of("bench", "--quik"), "did you mean --quick?"),
         Arguments.of(List.of("help", "nothing"), "unknown command nothing"));
   }
 
@@ -125,6 +126,23 @@ class CommandLineTest {
   void helpOfFindListsTheExitCodes() {
     assertThat(run("find", "--help").out())
         .contains("Exit codes: 0 done", "2 the command line", "130 interrupted");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"--threads -1", "--threads 1025", "--device abacus"})
+  void benchRefusesWhatItCannotMeasureWithInOneLine(String options) {
+    Run run = run(("bench " + options).split(" "));
+    assertThat(run.err().lines()).singleElement().asString().contains(options.split(" ")[0]);
+    assertThat(run.out()).isEmpty();
+    assertThat(run.exitCode()).isEqualTo(2);
+  }
+
+  @Test
+  void benchSaysBeforeItMeasuresThatThereIsNoSuchFile() {
+    Run run = run("bench", "./no-such-file");
+    assertThat(run.err().lines()).singleElement().asString().contains("no-such-file");
+    assertThat(run.out()).isEmpty();
+    assertThat(run.exitCode()).isEqualTo(3);
   }
 
   @Test

@@ -2,13 +2,21 @@ package io.superweight.report;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.within;
 
+import io.superweight.compute.Precision;
 import io.superweight.find.Candidate;
 import io.superweight.find.Card;
 import io.superweight.find.Extreme;
 import io.superweight.find.FindOptions;
 import io.superweight.find.FindResult;
+import io.superweight.measure.BenchReport;
+import io.superweight.measure.Ceiling;
+import io.superweight.measure.LayerShape;
+import io.superweight.measure.ProductSpeed;
+import io.superweight.measure.Spread;
 import io.superweight.model.Coordinate;
+import io.superweight.tensor.DType;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
@@ -181,9 +189,51 @@ class JsonDocumentsTest {
   }
 
   @Test
+  void aBenchFitsItsSchemaWithAndWithoutWhatCannotBeMeasured() throws IOException {
+    Spread spread = new Spread(2, 1, 3, 5);
+    ProductSpeed product =
+        new ProductSpeed(
+            "java",
+            DType.BF16,
+            Precision.F32,
+            new LayerShape("1 B", 8192, 2048),
+            10,
+            new Spread(0.001, 0.0009, 0.002, 3),
+            Double.NaN);
+    BenchReport report =
+        new BenchReport(
+            "a processor",
+            2,
+            "JDK 25",
+            List.of("java, scalar, f32, 2 threads"),
+            List.of(
+                new Ceiling(Ceiling.Kind.MEMORY_MAPPED, Optional.of(spread), "by reading"),
+                new Ceiling(
+                    Ceiling.Kind.DOT_BF16, Optional.empty(), "not measurable without oneDNN")),
+            List.of(product),
+            3,
+            12.5);
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    BenchJson.write("1.2.3", report, out);
+    JsonNode document = JSON.readTree(out.toByteArray());
+
+    assertThat(SchemaCheck.errors(schema("bench-1.json"), document)).isEmpty();
+    assertThat(document.at("/ceilings/0/value/median").asDouble()).isEqualTo(2);
+    assertThat(document.at("/ceilings/1/value").isNull()).isTrue();
+    assertThat(document.at("/products/0/gigabytesPerSecond").asDouble())
+        .as("2 · 8192 · 2048 bytes in a millisecond")
+        .isCloseTo(33.55, within(0.01));
+    assertThat(document.at("/products/0/gigaflops").asDouble())
+        .as("2 · 10 · 8192 · 2048 operations in a millisecond")
+        .isCloseTo(335.5, within(0.1));
+    assertThat(document.at("/products/0/ofCeiling").isNull()).isTrue();
+    assertThat(document.at("/writtenAsNull").isEmpty()).as("null for not measured").isTrue();
+  }
+
+  @Test
   void everyFieldOfTheSchemasIsExplained() throws IOException {
     String page = Files.readString(docs().resolve("json.md"));
-    for (String name : List.of("find-1.json", "verify-1.json", "card-1.json")) {
+    for (String name : List.of("find-1.json", "verify-1.json", "card-1.json", "bench-1.json")) {
       Set<String> fields = new TreeSet<>();
       fields(schema(name), fields);
       assertThat(fields)
