@@ -34,11 +34,10 @@ final class OneDnnLibrary {
   static final int ARG_WEIGHTS = 33;
   static final int ARG_SCRATCHPAD = 80;
 
-  /** The second input of the first operation that follows a primitive. */
-  static final int ARG_FIRST_POST_OP = 32_768 | 2;
+  /** The second input of a multiplication. */
+  static final int ARG_SRC_1 = 2;
 
   static final int SWISH = 0x2c;
-  static final int GELU = 0x31;
   static final int GELU_TANH = 0x2b;
   private static final int BINARY_MUL = 0x1fff1;
   private static final int FORWARD_INFERENCE = 96;
@@ -77,7 +76,7 @@ final class OneDnnLibrary {
   private final MethodHandle createPostOps;
   private final MethodHandle destroyPostOps;
   private final MethodHandle appendSum;
-  private final MethodHandle appendBinary;
+  private final MethodHandle describeBinary;
   private final MethodHandle setPostOps;
   private final MethodHandle describeElementwise;
 
@@ -109,7 +108,7 @@ final class OneDnnLibrary {
     createPostOps = bind(linker, dnnl, "dnnl_post_ops_create", 1);
     destroyPostOps = bind(linker, dnnl, "dnnl_post_ops_destroy", 1);
     appendSum = bindSum(linker, dnnl);
-    appendBinary = bind(linker, dnnl, "dnnl_post_ops_append_binary", 3);
+    describeBinary = bind(linker, dnnl, "dnnl_binary_primitive_desc_create", 7);
     setPostOps = bind(linker, dnnl, "dnnl_primitive_attr_set_post_ops", 2);
     describeElementwise =
         linker.downcallHandle(
@@ -378,34 +377,38 @@ final class OneDnnLibrary {
     }
   }
 
-  /** A description of {@code x = function(x) · factor}, all of one layout. */
-  long describeGate(long engine, int function, long layout) {
+  /** A description of {@code x = function(x)}. */
+  long describeFunction(long engine, int function, long layout) {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment result = arena.allocate(ValueLayout.JAVA_LONG);
-      check((long) createPostOps.invokeExact(result.address()), "operations");
-      long operations = result.get(ValueLayout.JAVA_LONG, 0);
-      check((long) createAttributes.invokeExact(result.address()), "attributes");
-      long attributes = result.get(ValueLayout.JAVA_LONG, 0);
-      try {
-        check((long) appendBinary.invokeExact(operations, (long) BINARY_MUL, layout), "factor");
-        check((long) setPostOps.invokeExact(attributes, operations), "operations");
-        check(
-            (long)
-                describeElementwise.invokeExact(
-                    result.address(),
-                    engine,
-                    (long) FORWARD_INFERENCE,
-                    (long) function,
-                    layout,
-                    layout,
-                    1f,
-                    0f,
-                    attributes),
-            "function");
-      } finally {
-        release(destroyAttributes, attributes);
-        release(destroyPostOps, operations);
-      }
+      check(
+          (long)
+              describeElementwise.invokeExact(
+                  result.address(),
+                  engine,
+                  (long) FORWARD_INFERENCE,
+                  (long) function,
+                  layout,
+                  layout,
+                  1f,
+                  0f,
+                  0L),
+          "function");
+      return result.get(ValueLayout.JAVA_LONG, 0);
+    } catch (Throwable t) {
+      throw failure(t);
+    }
+  }
+
+  /** A description of {@code x = x · y}, element by element. */
+  long describeMultiplication(long engine, long layout) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment result = arena.allocate(ValueLayout.JAVA_LONG);
+      check(
+          (long)
+              describeBinary.invokeExact(
+                  result.address(), engine, (long) BINARY_MUL, layout, layout, layout, 0L),
+          "multiplication");
       return result.get(ValueLayout.JAVA_LONG, 0);
     } catch (Throwable t) {
       throw failure(t);

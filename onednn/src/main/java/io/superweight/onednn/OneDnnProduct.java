@@ -14,6 +14,7 @@ import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.LongUnaryOperator;
 
 /**
  * Products by oneDNN's matmul primitive, weights read where they lie.
@@ -73,8 +74,11 @@ final class OneDnnProduct implements Product {
   /** Rounding of {@code [tokens, cols]}. */
   private record Rounding(int tokens, int cols) {}
 
-  /** {@code x[count] = function(x) · factor}. */
-  private record Gate(int function, int count) {}
+  /** {@code x[count] = function(x)}. */
+  private record Function(int function, int count) {}
+
+  /** {@code x[count] = x · y}. */
+  private record Multiplication(int count) {}
 
   /** A primitive with its layouts; x, W and y are {@code null} handles until {@link Call}. */
   private record Compiled(long primitive, long x, long w, long y, long scratchpad, long bytes) {}
@@ -131,7 +135,9 @@ final class OneDnnProduct implements Product {
     void close() {
       for (Call call : calls.values()) {
         library.destroyMemory(call.x);
-        library.destroyMemory(call.y);
+        if (call.y != 0) {
+          library.destroyMemory(call.y);
+        }
         if (call.w != 0) {
           library.destroyMemory(call.w);
           library.destroyMemory(call.scratchpad);
@@ -398,9 +404,8 @@ final class OneDnnProduct implements Product {
     int function =
         switch (activation) {
           case SILU -> OneDnnLibrary.SWISH;
-          case GELU -> OneDnnLibrary.GELU;
           case GELU_TANH -> OneDnnLibrary.GELU_TANH;
-          case RELU, RELU_SQUARED -> 0;
+          case GELU, RELU, RELU_SQUARED -> 0; // its error function has five digits only
         };
     if (count > 1 << 18 || function == 0 || !gate.isNative() || !up.isNative()) {
       return false;
@@ -410,8 +415,13 @@ final class OneDnnProduct implements Product {
         (task, worker) -> {
           long first = (long) task * GATES;
           Scratch s = scratch(worker);
-          Gate shape = new Gate(function, (int) Math.min(GATES, count - first));
-          Call call = s.calls.computeIfAbsent(shape, key -> gating(s, shape));
+          int length = (int) Math.min(GATES, count - first);
+          Function activating = new Function(function, length);
+          Call call = s.calls.computeIfAbsent(activating, key -> activation(s, activating));
+          library.point(call.x, gate.address() + 4 * first);
+          library.execute(call.primitive, s.stream, call.arguments);
+          Multiplication multiplying = new Multiplication(length);
+          call = s.calls.computeIfAbsent(multiplying, key -> multiplication(s, multiplying));
           library.point(call.x, gate.address() + 4 * first);
           library.point(call.y, up.address() + 4 * first);
           library.execute(call.primitive, s.stream, call.arguments);
@@ -419,37 +429,54 @@ final class OneDnnProduct implements Product {
     return true;
   }
 
-  private Call gating(Scratch s, Gate shape) {
+  private Call activation(Scratch s, Function shape) {
     Compiled c =
         compiled.computeIfAbsent(
             shape,
-            key -> {
-              long x = library.createLayout(OneDnnLibrary.F32, 1, shape.count, shape.count, 1);
-              long factor = library.createLayout(OneDnnLibrary.F32, 1, shape.count, shape.count, 1);
-              long description = library.describeGate(engine, shape.function, x);
-              try {
-                return new Compiled(library.createPrimitive(description), x, 0, factor, 0, 0);
-              } finally {
-                library.destroyDescription(description);
-              }
-            });
+            key ->
+                compileFlat(shape.count, x -> library.describeFunction(engine, shape.function, x)));
     long x = library.createMemory(c.x, engine);
-    long factor = library.createMemory(c.y, engine);
-    return new Call(
-        c.primitive,
+    return call(
+        c,
         x,
         0,
-        factor,
-        0,
-        0,
+        OneDnnLibrary.arguments(s.arena, OneDnnLibrary.ARG_SRC, x, OneDnnLibrary.ARG_DST, x));
+  }
+
+  private Call multiplication(Scratch s, Multiplication shape) {
+    Compiled c =
+        compiled.computeIfAbsent(
+            shape, key -> compileFlat(shape.count, x -> library.describeMultiplication(engine, x)));
+    long x = library.createMemory(c.x, engine);
+    long y = library.createMemory(c.y, engine);
+    return call(
+        c,
+        x,
+        y,
         OneDnnLibrary.arguments(
             s.arena,
             OneDnnLibrary.ARG_SRC,
             x,
-            OneDnnLibrary.ARG_FIRST_POST_OP,
-            factor,
+            OneDnnLibrary.ARG_SRC_1,
+            y,
             OneDnnLibrary.ARG_DST,
             x));
+  }
+
+  private static Call call(Compiled c, long x, long y, MemorySegment arguments) {
+    return new Call(c.primitive, x, 0, y, 0, 0, arguments);
+  }
+
+  /** A primitive on so many float32 values; describe makes its description of their layout. */
+  private Compiled compileFlat(int count, LongUnaryOperator describe) {
+    long x = library.createLayout(OneDnnLibrary.F32, 1, count, count, 1);
+    long y = library.createLayout(OneDnnLibrary.F32, 1, count, count, 1);
+    long description = describe.applyAsLong(x);
+    try {
+      return new Compiled(library.createPrimitive(description), x, 0, y, 0, 0);
+    } finally {
+      library.destroyDescription(description);
+    }
   }
 
   /** By the Java kernels: one output channel is not worth a primitive. */
