@@ -38,7 +38,6 @@ final class OneDnnLibrary {
   static final int ARG_SRC_1 = 2;
 
   static final int SWISH = 0x2c;
-  static final int GELU_TANH = 0x2b;
   private static final int BINARY_MUL = 0x1fff1;
   private static final int FORWARD_INFERENCE = 96;
   private static final int CPU = 1;
