@@ -5,6 +5,9 @@ import io.superweight.checkpoint.Checkpoint;
 import io.superweight.compute.Devices;
 import io.superweight.compute.Precision;
 import io.superweight.tokenizer.BosPolicy;
+import java.util.Locale;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import picocli.CommandLine.Option;
 
 /** What each command that runs a model asks for. */
@@ -37,6 +40,13 @@ final class ModelOptions {
   private Precision precision;
 
   @Option(
+      names = "--activation-memory",
+      paramLabel = "SIZE",
+      description =
+          "Memory for activations that grow with the text, such as 512M or 4G; what is more goes to a temporary file. The result does not depend on it. Default: 1G")
+  private String activationMemory = "1G";
+
+  @Option(
       names = "--progress",
       paramLabel = "HOW",
       description = "bar, plain, none, or auto (a bar on a terminal, plain lines elsewhere)")
@@ -57,6 +67,29 @@ final class ModelOptions {
   /** What the user asked for, else what suits the checkpoint. */
   Precision precision(Checkpoint checkpoint) {
     return precision != null ? precision : Precision.of(checkpoint.mainType());
+  }
+
+  /**
+   * Bytes of memory for activations.
+   *
+   * @throws InputException of kind USAGE for what is no size
+   */
+  long activationMemory() {
+    Matcher size =
+        Pattern.compile("(\\d{1,9})([KMG]?)", Pattern.CASE_INSENSITIVE).matcher(activationMemory);
+    if (!size.matches()) {
+      throw new InputException(
+          InputException.Kind.USAGE,
+          "--activation-memory takes a size such as 512M or 4G, not \"" + activationMemory + "\"");
+    }
+    int power =
+        switch (size.group(2).toUpperCase(Locale.ROOT)) {
+          case "K" -> 10;
+          case "M" -> 20;
+          case "G" -> 30;
+          default -> 0;
+        };
+    return Long.parseLong(size.group(1)) << power;
   }
 
   int threads() {

@@ -4,6 +4,7 @@ import io.superweight.checkpoint.Checkpoint;
 import io.superweight.checkpoint.ModelLocator;
 import io.superweight.compute.Device;
 import io.superweight.compute.Devices;
+import io.superweight.model.ActivationMemory;
 import io.superweight.model.Transformer;
 import io.superweight.models.Books12m;
 import io.superweight.report.ModelFacts;
@@ -34,6 +35,7 @@ final class OpenModel implements AutoCloseable {
   static OpenModel open(String name, ModelOptions options, Progress progress) {
     progress.stage("opening " + (name == null ? "the embedded model" : name));
     int threads = options.threads();
+    ActivationMemory memory = ActivationMemory.of(options.activationMemory());
     Checkpoint checkpoint =
         name == null ? Books12m.checkpoint() : new ModelLocator(System.getenv()).open(name);
     Device device = null;
@@ -44,6 +46,7 @@ final class OpenModel implements AutoCloseable {
       opened.notice().ifPresent(progress::line);
       Transformer transformer = Transformer.load(checkpoint, device);
       transformer.listener(progress);
+      transformer.activationMemory(memory);
       return new OpenModel(name == null, checkpoint, device, transformer);
     } catch (RuntimeException e) {
       if (device != null) {

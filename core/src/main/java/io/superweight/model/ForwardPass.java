@@ -141,6 +141,8 @@ final class ForwardPass implements AutoCloseable {
   private final Device.Scope scope;
   private final RopeTables ropes;
   private final PassListener listener;
+  private final ActivationMemory memory;
+  private SpillFile spill;
   private final LayerPages pages;
   private LayerPages.Ahead ahead;
   private final List<Part> parts = new ArrayList<>();
@@ -169,9 +171,10 @@ final class ForwardPass implements AutoCloseable {
       Weights weights,
       Device device,
       List<Batch> batches,
+      ActivationMemory memory,
       LayerPages pages,
       PassListener listener) {
-    this(architecture, weights, device, 0, pages, listener);
+    this(architecture, weights, device, 0, memory, pages, listener);
     int rows = 0;
     int longest = 0;
     for (Batch batch : batches) {
@@ -187,8 +190,26 @@ final class ForwardPass implements AutoCloseable {
         }
       }
     }
-    stream = scope.allocate(rows, architecture.hiddenSize());
-    allocateScratch(Math.min(rows, Math.max(CHUNK_ROWS, longest)));
+    try {
+      stream = room(rows, architecture.hiddenSize(), 1)[0];
+      allocateScratch(Math.min(rows, Math.max(CHUNK_ROWS, longest)));
+    } catch (RuntimeException | Error e) {
+      close();
+      throw e;
+    }
+  }
+
+  /** So many buffers of what grows with the text: in memory, or beyond the bound in a file. */
+  private Buffer[] room(int rows, int cols, int count) {
+    Buffer[] buffers = new Buffer[count];
+    long bytes = Math.multiplyExact(SpillFile.bytes((long) rows * cols), (long) count);
+    if (bytes > memory.mostBytes()) {
+      spill = new SpillFile(memory.place(), bytes);
+    }
+    for (int i = 0; i < count; i++) {
+      buffers[i] = spill == null ? scope.allocate(rows, cols) : spill.allocate(rows, cols);
+    }
+    return buffers;
   }
 
   private ForwardPass(
@@ -196,8 +217,10 @@ final class ForwardPass implements AutoCloseable {
       Weights weights,
       Device device,
       int capacity,
+      ActivationMemory memory,
       LayerPages pages,
       PassListener listener) {
+    this.memory = memory;
     this.pages = pages;
     this.listener = listener;
     this.architecture = architecture;
@@ -244,9 +267,10 @@ final class ForwardPass implements AutoCloseable {
       Device device,
       List<Variant> variants,
       int capacity,
+      ActivationMemory memory,
       LayerPages pages) {
     ForwardPass pass =
-        new ForwardPass(architecture, weights, device, capacity, pages, PassListener.NONE);
+        new ForwardPass(architecture, weights, device, capacity, memory, pages, PassListener.NONE);
     pass.ahead =
         pages.begin(
             Math.multiplyExact(capacity, architecture.layers() + 1),
@@ -260,11 +284,14 @@ final class ForwardPass implements AutoCloseable {
       part.slots.add(new Slot(part, variants.get(v), v, 0));
     }
     int width = architecture.attention().keyValueHeads() * architecture.attention().headDim();
-    pass.cachedKeys = new Buffer[architecture.layers()];
-    pass.cachedValues = new Buffer[architecture.layers()];
-    for (int i = 0; i < architecture.layers(); i++) {
-      pass.cachedKeys[i] = pass.scope.allocate(variants.size() * capacity, width);
-      pass.cachedValues[i] = pass.scope.allocate(variants.size() * capacity, width);
+    try {
+      int layers = architecture.layers();
+      Buffer[] caches = pass.room(variants.size() * capacity, width, 2 * layers);
+      pass.cachedKeys = Arrays.copyOf(caches, layers);
+      pass.cachedValues = Arrays.copyOfRange(caches, layers, 2 * layers);
+    } catch (RuntimeException | Error e) {
+      pass.close();
+      throw e;
     }
     return pass;
   }
@@ -962,6 +989,9 @@ final class ForwardPass implements AutoCloseable {
   public void close() {
     if (ahead != null) {
       ahead.close();
+    }
+    if (spill != null) {
+      spill.close();
     }
     scope.close();
   }

@@ -24,6 +24,7 @@ public final class Transformer implements AutoCloseable {
   private final Weights weights;
   private final LayerPages pages;
   private PassListener listener = PassListener.NONE;
+  private ActivationMemory memory = ActivationMemory.of(ActivationMemory.DEFAULT_BYTES);
 
   private Transformer(Checkpoint checkpoint, Architecture architecture, Device device) {
     this.checkpoint = checkpoint;
@@ -60,6 +61,11 @@ public final class Transformer implements AutoCloseable {
   /** Whom later passes tell how far they are; {@link PassListener#NONE} for nobody. */
   public void listener(PassListener whom) {
     listener = whom;
+  }
+
+  /** How much memory later passes may take for what grows with the text. */
+  public void activationMemory(ActivationMemory bound) {
+    memory = bound;
   }
 
   public Architecture architecture() {
@@ -203,7 +209,7 @@ public final class Transformer implements AutoCloseable {
   public List<PassResult> forward(List<Batch> batches) {
     batches.forEach(batch -> check(batch.sequences(), batch.variants()));
     try (ForwardPass pass =
-        new ForwardPass(architecture, weights, device, batches, pages, listener)) {
+        new ForwardPass(architecture, weights, device, batches, memory, pages, listener)) {
       return pass.run();
     }
   }
@@ -234,7 +240,8 @@ public final class Transformer implements AutoCloseable {
       throw tooLong(length + count);
     }
     try (ForwardPass pass =
-        ForwardPass.cached(architecture, weights, device, variants, length + count, pages)) {
+        ForwardPass.cached(
+            architecture, weights, device, variants, length + count, memory, pages)) {
       int[][] text = new int[variants.size()][count];
       int[][] next = prompts.toArray(int[][]::new);
       for (int i = 0; i < count; i++) {
