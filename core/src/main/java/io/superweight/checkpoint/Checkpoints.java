@@ -82,6 +82,16 @@ public final class Checkpoints {
   }
 
   /**
+   * The same, of which the caller knows the digest.
+   *
+   * @param digest what {@link Checkpoint#digest()} gives, by another check of the same bytes
+   */
+  public static Checkpoint inMemory(
+      String source, byte[] configJson, List<MemorySegment> safetensors, String digest) {
+    return SafetensorsFolder.inMemory(source, configJson, safetensors).withDigest(digest);
+  }
+
+  /**
    * A GGUF checkpoint that lies in memory.
    *
    * @param source its name

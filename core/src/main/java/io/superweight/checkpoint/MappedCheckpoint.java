@@ -147,6 +147,12 @@ class MappedCheckpoint implements Checkpoint {
     return known;
   }
 
+  /** This one, whose digest is known. */
+  MappedCheckpoint withDigest(String known) {
+    digest = known;
+    return this;
+  }
+
   /** Sorted by name, so that it does not depend on how a model is cut into files. */
   private String computeDigest() {
     MessageDigest sha;

@@ -79,7 +79,7 @@ final class SafetensorsFolder {
         files::close);
   }
 
-  static Checkpoint inMemory(String source, byte[] configJson, List<MemorySegment> segments) {
+  static MappedCheckpoint inMemory(String source, byte[] configJson, List<MemorySegment> segments) {
     Map<String, Tensor> tensors = new LinkedHashMap<>();
     Map<String, String> others = new LinkedHashMap<>();
     for (MemorySegment segment : segments) {

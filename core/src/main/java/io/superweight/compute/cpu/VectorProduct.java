@@ -57,6 +57,9 @@ final class VectorProduct implements Product {
    */
   private static final int FEW = 48;
 
+  /** Up to so many products of one output channel are computed without vectors. */
+  static final int FEW_PRODUCTS = 1 << 15;
+
   private static final class Scratch {
     final float[] weights = new float[ROWS * PIECE];
     final float[] row = new float[PIECE + LANES];
@@ -288,6 +291,10 @@ final class VectorProduct implements Product {
     int cols = weights.length;
     int whole = cols / LANES * LANES;
     float[] w = Arrays.copyOf(weights, padded(cols));
+    if ((long) (toToken - fromToken) * cols <= FEW_PRODUCTS) {
+      columnByScalars(x, fromToken, toToken, w, cols, rounded, y, stride, column);
+      return;
+    }
     float[] tail = new float[LANES];
     float[] sums = new float[LANES];
     for (int m = fromToken; m < toToken; m++) {
@@ -308,6 +315,38 @@ final class VectorProduct implements Product {
                 .fma(rounded ? VectorMath.roundToBfloat16(v) : v, sum);
       }
       sum.intoArray(sums, 0);
+      y.setAtIndex(FLOAT, (long) m * stride + column, VectorTotals.of(sums, 0));
+    }
+  }
+
+  /**
+   * The same bits without vectors: lane l sums the products l, l + {@link #LANES}, … Where there
+   * are few, most of the calls come before the JVM has compiled the loop, and interpreted vectors
+   * are some twenty times slower than interpreted numbers.
+   *
+   * @param w padded with zeros to whole vectors
+   */
+  private static void columnByScalars(
+      MemorySegment x,
+      int fromToken,
+      int toToken,
+      float[] w,
+      int cols,
+      boolean rounded,
+      MemorySegment y,
+      int stride,
+      int column) {
+    float[] in = new float[w.length];
+    float[] sums = new float[LANES];
+    for (int m = fromToken; m < toToken; m++) {
+      MemorySegment.copy(x, FLOAT, 4L * m * cols, in, 0, cols);
+      Arrays.fill(sums, 0);
+      for (int k = 0; k < w.length; k += LANES) {
+        for (int lane = 0; lane < LANES; lane++) {
+          float v = in[k + lane];
+          sums[lane] = Math.fma(w[k + lane], rounded ? Bfloat16.round(v) : v, sums[lane]);
+        }
+      }
       y.setAtIndex(FLOAT, (long) m * stride + column, VectorTotals.of(sums, 0));
     }
   }

@@ -3,8 +3,15 @@ package io.superweight.models;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.superweight.checkpoint.Checkpoint;
+import io.superweight.checkpoint.Checkpoints;
 import io.superweight.tokenizer.BosPolicy;
 import io.superweight.tokenizer.Tokenizer;
+import java.io.IOException;
+import java.io.InputStream;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+import java.util.zip.CRC32;
 import org.junit.jupiter.api.Test;
 
 /** The embedded model is the one that the documentation speaks of. */
@@ -20,6 +27,26 @@ class Books12mTest {
                   .sum())
           .isEqualTo(12_539_200);
       assertThat(Books12m.weightBytes()).isEqualTo(25_086_480);
+    }
+  }
+
+  @Test
+  void theDigestThatIsTakenAsKnownIsThatOfTheBytes() throws IOException {
+    byte[] bytes;
+    byte[] config;
+    try (InputStream weights = Books12m.class.getResourceAsStream("books-12m/model.safetensors");
+        InputStream json = Books12m.class.getResourceAsStream("books-12m/config.json")) {
+      bytes = weights.readAllBytes();
+      config = json.readAllBytes();
+    }
+    CRC32 crc = new CRC32();
+    crc.update(bytes);
+    assertThat(crc.getValue()).isEqualTo(Books12m.CRC);
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment copy = arena.allocate(bytes.length, 64).copyFrom(MemorySegment.ofArray(bytes));
+      try (Checkpoint computed = Checkpoints.inMemory("a copy", config, List.of(copy))) {
+        assertThat(computed.digest()).isEqualTo(Books12m.DIGEST);
+      }
     }
   }
 
