@@ -97,6 +97,7 @@ class Command:
         wall = time.perf_counter() - began
         if done.returncode != 0:
             raise SystemExit(f"side-by-side: {self.name} ended with {done.returncode}: {(done.stderr or done.stdout).strip()[-500:]}")
+        self.output = done.stdout
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         processor = after.ru_utime + after.ru_stime - own.ru_utime - own.ru_stime
         others = max(0, machine_seconds() - before - processor) / (wall * PROCESSORS)
@@ -259,15 +260,14 @@ def close(contenders):
         c.close()
 
 
-def ceilings():
+def ceilings(options):
     """{kind: value} as `superweight bench` measures them."""
-    say("ceilings")
-    done = subprocess.run([HERE / "superweight", "bench", "--quick", "--json", "--threads", str(THREADS)], capture_output=True, text=True, stdin=subprocess.DEVNULL)
-    if done.returncode != 0:
-        say(f"  not measured: {done.stderr.strip()[:200]}")
-        return {}
-    found = json.loads(done.stdout)["ceilings"]
-    return {re.sub("[^a-z0-9]+", "-", c["kind"].lower()): c["value"]["median"] for c in found if c.get("value")}
+    bench = Command("superweight bench", [HERE / "superweight", "bench", "--quick", "--json", "--threads", str(THREADS)])
+    undisturbed(bench, {}, options.patience)
+    found = json.loads(bench.output)["ceilings"]
+    values = {c["kind"]: c["value"]["median"] for c in found if c.get("value")}
+    say("  ceilings: " + ", ".join(f"{kind} {value:.0f}" for kind, value in values.items()))
+    return values
 
 
 def of_ceiling(report, what, values, unit, before, after, kind, least):
@@ -297,11 +297,11 @@ def agreement(results):
 
 
 def perplexity(options, report):
-    report.text("", "## Perplexity windows, 1 B shape", "", "`etc/side-by-side perplexity MODELS`. A unit is one window: log-probabilities of all its tokens, head included.",
+    report.text("### Perplexity windows, 1 B shape", "", "`etc/side-by-side perplexity MODELS`. A unit is one window: log-probabilities of all its tokens, head included.",
                 "llama.cpp's time is that of `llama_decode` alone; its log-softmax would come on top.")
     shape = generated(options, "1b")
     if "bf16" in options.precisions:
-        before = ceilings()
+        before = ceilings(options)
         contenders = [
             ours(shape, "onednn", "bf16"),
             ours(shape, "java", "bf16"),
@@ -313,9 +313,9 @@ def perplexity(options, report):
             ("superweight onednn bf16", "PyTorch bf16", 1.0),
             ("superweight java bf16", "llama.cpp bf16", 0.7),
         ], "bf16")
-        after = ceilings()
+        after = ceilings(options)
         for what, values in reached:
-            of_ceiling(report, what, values, "GFLOP/s", before, after, "dot-bf16", 0.6)
+            of_ceiling(report, what, values, "GFLOP/s", before, after, "dot_bf16", 0.6)
     if "f32" in options.precisions:
         f32 = generated(options, "1b", "f32")
         contenders = [ours(f32, "onednn", "f32"), transformers(f32, "float32", "PyTorch f32")]
@@ -342,7 +342,7 @@ def windows(options, report, shape_folder, contenders, bars, what):
 
 
 def decode(options, report):
-    report.text("", "## Greedy text, 1 B shape, one stream", "", f"`etc/side-by-side decode MODELS`. A unit is {options.tokens} tokens after BOS, one by one, with a cache.")
+    report.text("### Greedy text, 1 B shape, one stream", "", f"`etc/side-by-side decode MODELS`. A unit is {options.tokens} tokens after BOS, one by one, with a cache.")
     for kind in ["BF16", "Q8_0", "Q4_0"]:
         say(f"greedy text, {kind}")
         file = generated(options, "1b", kind)
@@ -364,7 +364,7 @@ def find(options, report):
     size = sum(f.stat().st_size for f in files(model))
     command = [str(HERE / "superweight"), "find", str(model), "--no-verify"]
     one_round = command + ["--rounds", "1", "--no-stability"]
-    report.text("", "## Finding, 7 B shape, bf16, whole process", "", f"`etc/side-by-side find MODELS`. {size / 1e9:.2f} GB; the script: `bench/peers/paper_pass.py`, the paper's hooks and one pass.")
+    report.text("### Finding, 7 B shape, bf16, whole process", "", f"`etc/side-by-side find MODELS`. {size / 1e9:.2f} GB; the script: `bench/peers/paper_pass.py`, the paper's hooks and one pass.")
     say("find, warm page cache")
     warm_cache(model)
     contenders = [
@@ -384,15 +384,15 @@ def find(options, report):
     report.text("", "Seconds: " + ", ".join(f"{n} {statistics.median(a['seconds'] for a in v):.2f}" for n, v in results.items()) + ".")
 
     say("one pass in a warm JVM")
-    before = ceilings()
+    before = ceilings(options)
     contenders = [ours(model, device, "bf16", f"pass, {device}") for device in options.devices]
     facts = {c.name: c.facts["version"] for c in contenders}
     results = rounds(contenders, {"unit": "pass", "prompt": window(10)}, options)
     report.table("one pass of 10 tokens in a warm JVM", results, lambda a: a["bytes"] / a["seconds"] / 1e9, "GB/s", facts, [])
     close(contenders)
-    after = ceilings()
+    after = ceilings(options)
     for name, answers in results.items():
-        of_ceiling(report, name, [a["bytes"] / a["seconds"] / 1e9 for a in answers], "GB/s", before, after, "memory-mapped", 0.6)
+        of_ceiling(report, name, [a["bytes"] / a["seconds"] / 1e9 for a in answers], "GB/s", before, after, "memory_mapped", 0.6)
 
     say("find, cold page cache")
     drop = lambda: drop_cache(model)
@@ -419,7 +419,7 @@ def find(options, report):
 
 
 def start(options, report):
-    report.text("", "## Start", "", "`etc/side-by-side start`. Whole processes, medians of 10.", "", "| | median | least–most | bar | |", "|---|---|---|---|---|")
+    report.text("### Start", "", "`etc/side-by-side start`. Whole processes, medians of 10.", "", "| | median | least–most | bar | |", "|---|---|---|---|---|")
     launcher = str(HERE / "superweight")
     for arguments, most in [(["--help"], 0.25), (["find", "--no-verify"], 1.5)]:
         say("superweight " + " ".join(arguments))
@@ -442,7 +442,7 @@ def machine():
     git = lambda *a: subprocess.run(["git", "-C", str(HERE), *a], capture_output=True, text=True).stdout.strip()
     java = re.search(r'JAVA_RUNTIME_VERSION="(.*?)"', (pathlib.Path(os.environ["BENCH_JAVA"]).parents[1] / "release").read_text())
     return {
-        "commit": git("rev-parse", "--short", "HEAD") + (" with changes" if git("status", "--porcelain", "--untracked-files=no") else ""),
+        "commit": git("rev-parse", "--short", "HEAD") + (" with changes" if git("status", "--porcelain", "--untracked-files=no", "--", ":!docs") else ""),
         "machine": f"{PROCESSORS} processors ({model}), {memory / 1e9:.0f} GB, Linux {platform.release()}",
         "java": java[1] if java else "",
         "date": time.strftime("%Y-%m-%d"),
@@ -463,24 +463,35 @@ def main():
     parser.add_argument("--tokens", type=int, default=48, help="of greedy text")
     parser.add_argument("--devices", nargs="+", default=["onednn", "java"])
     parser.add_argument("--cold-script", action="store_true", help="also the transformers script with a cold page cache, once")
-    parser.add_argument("--out", type=pathlib.Path, help="a file for the table; what was measured goes beside it, as FILE.json")
+    parser.add_argument("--out", type=pathlib.Path, help="a file for the tables; what was measured goes beside it, as FILE.json")
+    parser.add_argument("--into", type=pathlib.Path, help="a document whose sections between <!-- BAR --> and <!-- /BAR --> the tables replace")
     options = parser.parse_args()
     if options.models is None and options.bar != "start":
         parser.error(f"{options.bar} needs a folder of generated checkpoints")
     if options.bar != "start" and not pathlib.Path(PYTHON).exists():
         parser.error(f"there is no {PYTHON}: run etc/bench-peers-setup, or let PEERS_PYTHON name a Python that has torch, transformers and llama-cpp-python")
     options.models = options.models and options.models.resolve()
-    report, facts = Report(), machine()
-    began = time.time()
-    report.text(f"Commit {facts['commit']}, {facts['date']}, {facts['machine']}, Java {facts['java']}; {THREADS} threads, {options.rounds} rounds in turn.")
+    facts, sections, raw = machine(), [], []
+    document = options.into.read_text() if options.into else ""
     for name in BARS if options.bar == "all" else [options.bar]:
+        report, began = Report(), time.time()
         BARS[name](options, report)
-    report.text("", f"({(time.time() - began) / 60:.0f} minutes.)")
-    text = "\n".join(report.lines) + "\n"
-    print(text)
-    if options.out:
-        options.out.write_text(text)
-        pathlib.Path(str(options.out) + ".json").write_text(json.dumps({**facts, "tables": report.raw}, indent=1))
+        took = (time.time() - began) / 60
+        report.text("", f"Commit {facts['commit']}, {facts['date']}, {facts['machine']}, Java {facts['java']}; {THREADS} threads, {options.rounds} rounds in turn, {took:.0f} minutes.", "")
+        text = "\n".join(report.lines)
+        print(text, flush=True)
+        sections.append(text)
+        raw.append({"bar": name, "tables": report.raw})
+        # At once, should a later bar fail.
+        if options.out:
+            options.out.write_text("\n".join(sections))
+            pathlib.Path(str(options.out) + ".json").write_text(json.dumps({**facts, "bars": raw}, indent=1))
+        if options.into:
+            opened, closed = f"<!-- {name} -->\n", f"<!-- /{name} -->"
+            if opened not in document or closed not in document:
+                raise SystemExit(f"side-by-side: {options.into} has no {opened.strip()} … {closed}")
+            document = document.partition(opened)[0] + opened + text + closed + document.partition(closed)[2]
+            options.into.write_text(document)
 
 
 main()
