@@ -28,7 +28,9 @@ final class Progress implements PassListener, AutoCloseable {
   private long lastShown;
   private boolean barOpen;
   private boolean interrupted;
-  private Thread onInterrupt;
+
+  /** Ctrl-C, or a signal that ends the program while it works, leaves one line behind. */
+  private final Thread onInterrupt = new Thread(this::interrupt, "progress-end");
 
   private Progress(PrintStream err, Kind kind, int columns) {
     this.err = err;
@@ -38,7 +40,13 @@ final class Progress implements PassListener, AutoCloseable {
 
   static Progress on(Terminal terminal, Kind wanted) {
     Kind kind = wanted == Kind.AUTO ? (terminal.errIsTerminal() ? Kind.BAR : Kind.PLAIN) : wanted;
-    return new Progress(terminal.err(), kind, terminal.columns());
+    Progress progress = new Progress(terminal.err(), kind, terminal.columns());
+    try {
+      Runtime.getRuntime().addShutdownHook(progress.onInterrupt);
+    } catch (IllegalStateException e) {
+      // the JVM is ending already
+    }
+    return progress;
   }
 
   /** A new stage of the work: "searching". */
@@ -81,11 +89,6 @@ final class Progress implements PassListener, AutoCloseable {
     if (interrupted) {
       return;
     }
-    if (onInterrupt == null) {
-      // Ctrl-C leaves a clean line behind.
-      onInterrupt = new Thread(this::interrupt, "progress-end");
-      Runtime.getRuntime().addShutdownHook(onInterrupt);
-    }
     barOpen = true;
     err.print("\r" + Columns.cut(text, Math.max(20, columns - 1)) + "\u001B[K");
     err.flush();
@@ -103,18 +106,18 @@ final class Progress implements PassListener, AutoCloseable {
   private synchronized void interrupt() {
     clear();
     interrupted = true;
+    err.println("superweight: interrupted");
   }
 
   @Override
   public synchronized void close() {
     clear();
-    if (onInterrupt != null && !interrupted) {
+    if (!interrupted) {
       try {
         Runtime.getRuntime().removeShutdownHook(onInterrupt);
       } catch (IllegalStateException e) {
         // the JVM is ending already, and the hook with it
       }
-      onInterrupt = null;
     }
   }
 }

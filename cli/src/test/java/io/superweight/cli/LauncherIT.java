@@ -1,6 +1,7 @@
 package io.superweight.cli;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -13,6 +14,8 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * The packaged command as a user starts it. Runs in Maven's integration-test phase, when the jars
@@ -145,8 +148,7 @@ class LauncherIT {
 
   @Test
   void aFullDiskIsOneLine() throws Exception {
-    org.junit.jupiter.api.Assumptions.assumeTrue(
-        Files.exists(Path.of("/dev/full")), "skipped: this system has no /dev/full");
+    assumeTrue(Files.exists(Path.of("/dev/full")), "skipped: this system has no /dev/full");
     Run run =
         run(List.of("bash", "-c", "\"$0\" doctor >/dev/full", launcher().toString()), Map.of());
     assertThat(run.err().lines()).singleElement().asString().contains("standard output");
@@ -221,5 +223,43 @@ class LauncherIT {
                 "SUPERWEIGHT_CACHE",
                 "/dev/null/none"));
     assertThat(run.out()).isEqualTo("the other one\n");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"find --verify", "verify layers.1.mlp.down[161,288]", "bench --quick"})
+  void anInterruptLeavesOneLineTheExitCodeAndNoFile(String command) throws Exception {
+    // A build in the background ignores interrupts, and so would what it starts.
+    assumeTrue(
+        run(List.of("env", "--default-signal=INT", "true"), Map.of()).exitCode() == 0,
+        "skipped: this system's env cannot reset signals");
+    Path temporary = Files.createDirectory(folder.resolve("temporary"));
+    Path out = folder.resolve("interrupted.out");
+    Path err = folder.resolve("interrupted.err");
+    List<String> arguments =
+        new ArrayList<>(List.of("env", "--default-signal=INT", launcher().toString()));
+    arguments.addAll(List.of(command.split(" ")));
+    arguments.addAll(List.of("--progress", "bar", "--json=document.json"));
+    ProcessBuilder builder =
+        new ProcessBuilder(arguments)
+            .directory(elsewhere.toFile())
+            .redirectOutput(out.toFile())
+            .redirectError(err.toFile());
+    builder.environment().put("SUPERWEIGHT_NO_BUILD", "1");
+    builder.environment().put("SUPERWEIGHT_JAVA_OPTS", "-Djava.io.tmpdir=" + temporary);
+    Process process = builder.start();
+    while (process.isAlive() && !Files.readString(err).contains("\r")) {
+      Thread.sleep(20);
+    }
+    assertThat(process.isAlive()).as(Files.readString(err)).isTrue();
+    new ProcessBuilder("kill", "-INT", String.valueOf(process.pid())).start().waitFor();
+    assertThat(process.waitFor(MINUTES, TimeUnit.MINUTES)).isTrue();
+
+    assertThat(process.exitValue()).isEqualTo(130);
+    assertThat(Files.readString(err)).endsWith("\r\u001B[Ksuperweight: interrupted\n");
+    assertThat(Files.readString(out)).isEmpty();
+    assertThat(elsewhere.toFile().list()).as("nothing half-written").isEmpty();
+    assertThat(temporary.toFile().list((at, name) -> name.startsWith("superweight-bench")))
+        .as("temporary files are gone")
+        .isEmpty();
   }
 }
