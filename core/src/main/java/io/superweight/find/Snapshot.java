@@ -99,9 +99,7 @@ final class Snapshot implements Probe {
       int at = Arrays.binarySearch(tokens[sequence], values.tokens()[r]);
       if (at >= 0) {
         float[] row = new float[width];
-        for (int c = 0; c < width; c++) {
-          row[c] = values.get(r, c);
-        }
+        values.row(r, row);
         rows[at] = row;
       }
     }

@@ -56,11 +56,14 @@ final class SpikeSearch {
       for (int s = 0; s < snapshot.sequences(); s++) {
         for (int n = 0; n < snapshot.tokens(s).length; n++) {
           float[] h = snapshot.stream(i, s, n);
-          double rare = ORDER * Math.max(typical, median(h));
           double energy = ENERGY * Math.max(square(h), square(bar.stream(i, s, n)));
+          double rare = Double.NaN; // few tokens need it
           for (int c = 0; c < h.length; c++) {
-            if ((double) h[c] * h[c] >= energy
-                && Math.abs(h[c]) >= rare
+            if (!((double) h[c] * h[c] >= energy)) {
+              continue;
+            }
+            rare = Double.isNaN(rare) ? ORDER * Math.max(typical, median(h)) : rare;
+            if (Math.abs(h[c]) >= rare
                 && Math.abs(h[c]) >= OVER_OTHER_TOKENS * elsewhere(i, s, n, c)) {
               spikes.get(s).computeIfAbsent(((long) n << 32) | c, k -> new boolean[layers])[i] =
                   true;
@@ -111,13 +114,12 @@ final class SpikeSearch {
 
   /** Median of the magnitudes; values that are not finite count as zero. */
   private static double median(float[] values) {
-    float[] sorted = new float[values.length];
-    for (int i = 0; i < sorted.length; i++) {
+    float[] magnitudes = new float[values.length];
+    for (int i = 0; i < magnitudes.length; i++) {
       float a = Math.abs(values[i]);
-      sorted[i] = a <= Float.MAX_VALUE ? a : 0;
+      magnitudes[i] = a <= Float.MAX_VALUE ? a : 0;
     }
-    Arrays.sort(sorted);
-    return sorted[sorted.length / 2];
+    return Selection.smallest(magnitudes, magnitudes.length / 2);
   }
 
   private double elsewhere(int layer, int sequence, int token, int channel) {

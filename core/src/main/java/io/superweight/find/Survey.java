@@ -2,7 +2,6 @@ package io.superweight.find;
 
 import io.superweight.model.Site;
 import io.superweight.model.SiteValues;
-import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -30,11 +29,13 @@ final class Survey {
     if (site.kind() == Site.Kind.MLP_OUT) {
       return;
     }
-    int count = values.rows() * values.cols();
+    // By an array: a JVM that has just started is slow at reading a segment.
+    float[] all = values.toArray();
+    int count = all.length;
     int largest = 0;
     float best = -1;
     for (int i = 0; i < count; i++) {
-      float a = Math.abs(values.get(0, i));
+      float a = Math.abs(all[i]);
       if (a > best) {
         best = a;
         largest = i;
@@ -47,13 +48,12 @@ final class Survey {
     int stride = Math.max(1, count / SAMPLE);
     float[] sample = new float[count / stride];
     for (int i = 0; i < sample.length; i++) {
-      sample[i] = Math.abs(values.get(0, i * stride));
+      sample[i] = Math.abs(all[i * stride]);
     }
-    Arrays.sort(sample);
     // Sequences and experts differ in length: the median of all is taken as their mean by count.
     Site key = Site.of(kind(site), site.layer());
     double[] sum = medians.computeIfAbsent(key, k -> new double[2]);
-    sum[0] += (double) sample[sample.length / 2] * count;
+    sum[0] += (double) Selection.smallest(sample, sample.length / 2) * count;
     sum[1] += count;
     Extreme[] table =
         switch (key.kind()) {
@@ -69,7 +69,7 @@ final class Survey {
     if (before == null || best > Math.abs(before.value())) {
       table[site.layer()] =
           new Extreme(
-              values.get(0, largest),
+              all[largest],
               largest % values.cols(),
               site.expert(),
               values.sequence(),

@@ -24,6 +24,9 @@ public final class WeightScan {
 
   private static final int DECODED = 1 << 14;
 
+  /** Elements that are copied at a time. */
+  private static final int COPIED = 1 << 14;
+
   /** Magnitudes of a 16-bit type: all but the sign. */
   private static final int MAGNITUDES = 1 << 15;
 
@@ -124,6 +127,12 @@ public final class WeightScan {
     return sums;
   }
 
+  private static void count(short[] values, int length, int[] of) {
+    for (int i = 0; i < length; i++) {
+      of[values[i] & (MAGNITUDES - 1)]++;
+    }
+  }
+
   private long[] count() {
     MemorySegment data = matrix.data();
     return IntStream.range(0, pieces(COUNTED))
@@ -132,8 +141,12 @@ public final class WeightScan {
           long from = (long) piece * COUNTED;
           int[] of = new int[MAGNITUDES];
           long end = Math.min(size, from + COUNTED);
-          for (long i = from; i < end; i++) {
-            of[data.get(U16, 2 * i) & (MAGNITUDES - 1)]++;
+          // By an array: a JVM that has just started is slow at reading a segment.
+          short[] some = new short[(int) Math.min(COPIED, end - from)];
+          for (long i = from; i < end; i += some.length) {
+            int length = (int) Math.min(some.length, end - i);
+            MemorySegment.copy(data, U16, 2 * i, some, 0, length);
+            count(some, length, of);
           }
           return of;
         })

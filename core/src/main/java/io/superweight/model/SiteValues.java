@@ -23,6 +23,11 @@ public record SiteValues(
     data.set(ValueLayout.JAVA_FLOAT_UNALIGNED, 4L * ((long) row * cols + col), value);
   }
 
+  /** Copies a row, {@code [cols]}, into {@code to}. */
+  public void row(int row, float[] to) {
+    MemorySegment.copy(data, ValueLayout.JAVA_FLOAT_UNALIGNED, 4L * row * cols, to, 0, cols);
+  }
+
   /** A copy of all values, {@code [rows · cols]}. */
   public float[] toArray() {
     float[] values = new float[Math.multiplyExact(rows, cols)];
