@@ -98,10 +98,10 @@ final class FindCommand implements Runnable {
   @Option(
       names = "--stability",
       negatable = true,
-      description = "Look at other prompts and BOS policies too. Default: yes",
-      defaultValue = "true",
+      description =
+          "Look at other prompts and BOS policies too, in the same passes. Default: yes, but with --rounds 1",
       fallbackValue = "true")
-  private boolean stability = true;
+  private Boolean stability;
 
   @Mixin private PromptOption prompt;
 
@@ -130,7 +130,7 @@ final class FindCommand implements Runnable {
             prompt.prompts(),
             options.bos(),
             positive("--rounds", rounds),
-            stability && !quiet,
+            (stability == null ? rounds > 1 : stability) && !quiet,
             FindOptions.DEFAULT.maxRejected());
     VerifyOptions verifyOptions = proofOptions.under(options.bos());
     if (quiet && json.toStandardOutput()) {

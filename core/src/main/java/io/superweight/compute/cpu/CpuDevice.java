@@ -154,7 +154,7 @@ public final class CpuDevice implements Device {
 
   @Override
   public Optional<String> notice() {
-    return vectorModule()
+    return vectorModule() || !(product instanceof ScalarProduct)
         ? Optional.empty()
         : Optional.of(
             "Plain Java kernels are in use, many times slower: pass --add-modules "
