@@ -379,27 +379,19 @@ public final class CpuDevice implements Device {
             + " pairs at "
             + positions.length
             + " positions");
-    int step = interleaved ? 2 : 1;
-    int partner = interleaved ? 1 : pairs;
     eachRow(
         x.rows(),
         x.cols(),
-        m -> {
-          MemorySegment c = row(cos, positions[m]);
-          MemorySegment s = row(sin, positions[m]);
-          for (int head = 0; head < x.cols() / headDim; head++) {
-            long first = (long) m * x.cols() + (long) head * headDim;
-            for (int i = 0; i < pairs; i++) {
-              long at = first + (long) i * step;
-              float a = x.data().getAtIndex(FLOAT, at);
-              float b = x.data().getAtIndex(FLOAT, at + partner);
-              float cosine = c.getAtIndex(FLOAT, i);
-              float sine = s.getAtIndex(FLOAT, i);
-              x.data().setAtIndex(FLOAT, at, a * cosine - b * sine);
-              x.data().setAtIndex(FLOAT, at + partner, b * cosine + a * sine);
-            }
-          }
-        });
+        m ->
+            kernels(x)
+                .rope(
+                    row(x, m),
+                    x.cols(),
+                    headDim,
+                    row(cos, positions[m]),
+                    row(sin, positions[m]),
+                    pairs,
+                    interleaved));
   }
 
   /** Queries of one task of attention. */

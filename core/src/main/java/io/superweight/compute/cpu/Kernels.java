@@ -26,6 +26,21 @@ interface Kernels {
 
   void gate(Activation activation, MemorySegment gate, MemorySegment up, long count);
 
+  /**
+   * Rotates the heads of one row: of each the channel {@code i} with {@code i + pairs}, or where
+   * {@code interleaved} 2i with 2i + 1, for i below {@code pairs}.
+   *
+   * @param cos {@code [pairs]}, and sin likewise
+   */
+  void rope(
+      MemorySegment x,
+      int cols,
+      int headDim,
+      MemorySegment cos,
+      MemorySegment sin,
+      int pairs,
+      boolean interleaved);
+
   /** One row; weight may be null. */
   void rmsNorm(
       MemorySegment x,

@@ -106,6 +106,32 @@ final class ScalarKernels implements Kernels {
   }
 
   @Override
+  public void rope(
+      MemorySegment x,
+      int cols,
+      int headDim,
+      MemorySegment cos,
+      MemorySegment sin,
+      int pairs,
+      boolean interleaved) {
+    float[] row = values(x, cols);
+    float[] c = values(cos, pairs);
+    float[] s = values(sin, pairs);
+    int step = interleaved ? 2 : 1;
+    int partner = interleaved ? 1 : pairs;
+    for (int head = 0; head < cols; head += headDim) {
+      for (int i = 0; i < pairs; i++) {
+        int at = head + i * step;
+        float a = row[at];
+        float b = row[at + partner];
+        row[at] = a * c[i] - b * s[i];
+        row[at + partner] = b * c[i] + a * s[i];
+      }
+    }
+    MemorySegment.copy(row, 0, x, FLOAT, 0, cols);
+  }
+
+  @Override
   public void rmsNorm(
       MemorySegment x,
       MemorySegment weight,

@@ -123,6 +123,31 @@ final class VectorKernels implements Kernels {
   }
 
   @Override
+  public void rope(
+      MemorySegment x,
+      int cols,
+      int headDim,
+      MemorySegment cos,
+      MemorySegment sin,
+      int pairs,
+      boolean interleaved) {
+    if (interleaved || pairs % LANES != 0) {
+      scalar.rope(x, cols, headDim, cos, sin, pairs, interleaved);
+      return;
+    }
+    for (int head = 0; head < cols; head += headDim) {
+      for (int i = 0; i < pairs; i += LANES) {
+        FloatVector a = load(x, head + i);
+        FloatVector b = load(x, head + pairs + i);
+        FloatVector c = load(cos, i);
+        FloatVector s = load(sin, i);
+        store(a.mul(c).sub(b.mul(s)), x, head + i);
+        store(b.mul(c).add(a.mul(s)), x, head + pairs + i);
+      }
+    }
+  }
+
+  @Override
   public void rmsNorm(
       MemorySegment x,
       MemorySegment weight,
