@@ -1,5 +1,7 @@
 package io.superweight.cli;
 
+import static java.util.stream.Collectors.joining;
+
 import com.sun.management.OperatingSystemMXBean;
 import io.superweight.InputException;
 import io.superweight.checkpoint.Checkpoint;
@@ -224,7 +226,8 @@ final class DoctorCommand implements Runnable {
   }
 
   /**
-   * The JVM's caches that the launcher makes: an AOT cache for help, a class archive for the rest.
+   * The JVM's caches that the launcher makes: AOT caches for help and for short searches, a class
+   * archive for the rest.
    */
   static Finding startCaches(String folder, String id) {
     String subject = "start-up caches";
@@ -234,20 +237,28 @@ final class DoctorCommand implements Runnable {
           "none: each start loads all classes anew, about 0.3 s slower",
           "start with ./superweight, and set SUPERWEIGHT_CACHE to a folder that can be written");
     }
-    List<String> there = new ArrayList<>();
-    cache(Path.of(folder, "light-" + id + ".aot"), "AOT cache (help)").ifPresent(there::add);
-    cache(Path.of(folder, "full-" + id + ".jsa"), "class archive (commands)").ifPresent(there::add);
+    Optional<String> light = cache(Path.of(folder, "light-" + id + ".aot"), "AOT cache (help)");
+    Optional<String> brief =
+        cache(Path.of(folder, "short-" + id + ".aot"), "AOT cache (short searches)");
+    Optional<String> full =
+        cache(Path.of(folder, "full-" + id + ".jsa"), "class archive (all else)");
     return new Finding(
         subject,
-        there.size() == 2
-            ? String.join(", ", there) + ", in " + folder
+        light.isPresent() && full.isPresent()
+            ? Stream.of(light, brief, full).flatMap(Optional::stream).collect(joining(", "))
+                + ", in "
+                + folder
             : "being made in " + folder + "; they serve the next start",
         "");
   }
 
+  /** Empty where there is none, or an empty file, which stands for one that cannot be made here. */
   private static Optional<String> cache(Path file, String what) {
     try {
-      return Optional.of(what + " " + file.getFileName() + ", " + Numerals.bytes(Files.size(file)));
+      long bytes = Files.size(file);
+      return bytes == 0
+          ? Optional.empty()
+          : Optional.of(what + " " + file.getFileName() + ", " + Numerals.bytes(bytes));
     } catch (IOException e) {
       return Optional.empty();
     }

@@ -44,7 +44,11 @@ class DoctorCommandTest {
     Files.writeString(folder.resolve("light-7.aot"), "a");
     Files.writeString(folder.resolve("full-7.jsa"), "b");
     Finding found = DoctorCommand.startCaches(folder.toString(), "7");
-    assertThat(found.found()).contains("light-7.aot", "full-7.jsa");
+    assertThat(found.found()).contains("light-7.aot", "full-7.jsa").doesNotContain("short");
+    Files.writeString(folder.resolve("short-7.aot"), "");
+    assertThat(DoctorCommand.startCaches(folder.toString(), "7")).isEqualTo(found);
+    Files.writeString(folder.resolve("short-7.aot"), "c");
+    assertThat(DoctorCommand.startCaches(folder.toString(), "7").found()).contains("short-7.aot");
     assertThat(found.fine()).isTrue();
   }
 }

@@ -179,21 +179,25 @@ class LauncherIT {
     Path start = cache.resolve("start");
     waitFor(start, "light-*.aot");
     waitFor(start, "full-*.jsa");
+    waitFor(start, "short-*.aot"); // the last one
     Run doctor = run(List.of(launcher().toString(), "doctor"), environment);
     assertThat(doctor.out()).contains("AOT cache", "light-", "class archive", "full-");
     assertThat(doctor.err()).isEmpty();
 
     List<Path> files = new ArrayList<>();
-    try (var found = Files.newDirectoryStream(start, "{light,full}-*")) {
+    try (var found = Files.newDirectoryStream(start, "{light,full,short}-*")) {
       found.forEach(files::add);
     }
-    assertThat(files).hasSize(2);
+    assertThat(files).hasSize(3);
     for (Path file : files) {
       Files.writeString(file, "not what it was");
     }
     assertThat(run(help, environment)).isEqualTo(first);
-    Run version = run(List.of(launcher().toString(), "find", "./none"), environment);
-    assertThat(version.err().lines()).singleElement().asString().contains("./none");
+    Run none = run(List.of(launcher().toString(), "find", "./none"), environment);
+    assertThat(none.err().lines()).singleElement().asString().contains("./none");
+    Run found = run(List.of(launcher().toString(), "find", "--quiet", "--no-verify"), environment);
+    assertThat(found.err()).isEmpty();
+    assertThat(found.out().lines()).hasSize(3);
   }
 
   @Test
