@@ -177,13 +177,16 @@ final class FindCommand implements Runnable {
     }
     if (verify == null && model != null) {
       // Less text gives wider intervals, never another rule: better a quick proof than none.
-      double speed = Verifier.speed(open.transformer());
       VerifyOptions quicker = how;
-      double seconds = VerifyPlan.of(open.transformer(), targets, quicker).seconds(speed);
-      for (double effort : LESS_EFFORT) {
-        if (seconds > UNASKED_SECONDS) {
-          quicker = how.withEffort(effort);
-          seconds = VerifyPlan.of(open.transformer(), targets, quicker).seconds(speed);
+      double seconds = Verifier.leastSeconds(found);
+      if (seconds <= UNASKED_SECONDS) {
+        double speed = Verifier.speed(open.transformer());
+        seconds = VerifyPlan.of(open.transformer(), targets, quicker).seconds(speed);
+        for (double effort : LESS_EFFORT) {
+          if (seconds > UNASKED_SECONDS) {
+            quicker = how.withEffort(effort);
+            seconds = VerifyPlan.of(open.transformer(), targets, quicker).seconds(speed);
+          }
         }
       }
       if (seconds > UNASKED_SECONDS) {

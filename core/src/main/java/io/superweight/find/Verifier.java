@@ -159,6 +159,19 @@ public final class Verifier {
     return targets;
   }
 
+  /** A pass of a search may take so many times what later ones take: the JVM has just started. */
+  private static final double FIRST_PASSES = 8;
+
+  /**
+   * Seconds that a proof takes at least, as the search before it tells: greedy text reads the
+   * weights once a token. Where that is too long there is no need for {@link #speed}, which reads
+   * them, too.
+   */
+  public static double leastSeconds(FindResult found) {
+    Cost cost = found.cost();
+    return VerifyPlan.CASE_TOKENS * cost.seconds() / Math.max(1, cost.passes()) / FIRST_PASSES;
+  }
+
   /**
    * Passes are timed for so long, so that the first ones, which the JIT slows down, do not count.
    */

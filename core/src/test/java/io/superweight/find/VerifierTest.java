@@ -151,6 +151,18 @@ class VerifierTest {
   }
 
   @Test
+  void aSearchTellsHowLongAProofTakesAtLeast() {
+    with(
+        books(),
+        (model, tokenizer) -> {
+          FindResult found =
+              Finder.find(model, List.of(Prompt.of(1, 35, 431)), FindOptions.DEFAULT);
+          FindResult slow = found.withCost(new Cost(2, 52_000_000_000L, 32, 48));
+          assertThat(Verifier.leastSeconds(slow)).isEqualTo(60 * 24 / 8.0);
+        });
+  }
+
+  @Test
   void theTextbookSignatureOfTheHarmlessTwinIsHarmless() {
     Coordinate prominent = Coordinate.down(1, 234, 17);
     with(
