@@ -242,10 +242,15 @@ public final class CpuDevice implements Device {
     require(
         out.rows() == ids.length && out.cols() == table.cols(),
         ids.length + " rows of " + table.cols() + " do not fit " + shape(out));
-    for (int i = 0; i < ids.length; i++) {
-      require(0 <= ids[i] && ids[i] < table.rows(), "row " + ids[i] + " of " + table.rows());
-      MemorySegment.copy(row(table, ids[i]), 0, out.data(), FLOAT, 4L * i * out.cols(), out.cols());
+    for (int id : ids) {
+      require(0 <= id && id < table.rows(), "row " + id + " of " + table.rows());
     }
+    eachRow(
+        ids.length,
+        out.cols(),
+        i ->
+            MemorySegment.copy(
+                row(table, ids[i]), 0, out.data(), FLOAT, 4L * i * out.cols(), out.cols()));
   }
 
   @Override
@@ -302,14 +307,16 @@ public final class CpuDevice implements Device {
             + toColumn
             + " of "
             + shape(to));
-    for (int m = 0; m < from.rows(); m++) {
-      MemorySegment.copy(
-          from.data(),
-          4 * ((long) m * from.cols() + fromColumn),
-          to.data(),
-          4 * ((long) m * to.cols() + toColumn),
-          4L * count);
-    }
+    eachRow(
+        from.rows(),
+        count,
+        m ->
+            MemorySegment.copy(
+                from.data(),
+                4 * ((long) m * from.cols() + fromColumn),
+                to.data(),
+                4 * ((long) m * to.cols() + toColumn),
+                4L * count));
   }
 
   @Override

@@ -171,18 +171,7 @@ final class ScalarKernels implements Kernels {
       double value = x.getAtIndex(FLOAT, i) - mean;
       squares += value * value;
     }
-    normalize(x, mean, 1 / Math.sqrt(squares / cols + epsilon), weight, bias, y, cols);
-  }
-
-  /** {@code y = (x − mean) · inverse · weight + bias}. */
-  void normalize(
-      MemorySegment x,
-      double mean,
-      double inverse,
-      MemorySegment weight,
-      MemorySegment bias,
-      MemorySegment y,
-      int cols) {
+    double inverse = 1 / Math.sqrt(squares / cols + epsilon);
     for (int i = 0; i < cols; i++) {
       float normal = (float) ((x.getAtIndex(FLOAT, i) - mean) * inverse);
       float scaled = weight == null ? normal : normal * weight.getAtIndex(FLOAT, i);

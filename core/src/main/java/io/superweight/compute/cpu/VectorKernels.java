@@ -51,7 +51,14 @@ final class VectorKernels implements Kernels {
 
   @Override
   public void clamp(MemorySegment x, float limit, long count) {
-    scalar.clamp(x, limit, count);
+    long i = 0;
+    for (; i <= count - LANES; i += LANES) {
+      store(load(x, i).max(-limit).min(limit), x, i);
+    }
+    if (i < count) {
+      VectorMask<Float> inside = SPECIES.indexInRange(i, count);
+      store(load(x, i, inside).max(-limit).min(limit), x, i, inside);
+    }
   }
 
   @Override
@@ -72,7 +79,8 @@ final class VectorKernels implements Kernels {
       case SILU -> silu(x, count);
       case GELU -> gelu(x, count);
       case GELU_TANH -> geluTanh(x, count);
-      case RELU, RELU_SQUARED -> scalar.activate(activation, x, count);
+      case RELU -> relu(x, count);
+      case RELU_SQUARED -> reluSquared(x, count);
     }
   }
 
@@ -109,16 +117,95 @@ final class VectorKernels implements Kernels {
     }
   }
 
-  @Override
-  public void gate(Activation activation, MemorySegment gate, MemorySegment up, long count) {
-    activate(activation, gate, count);
+  private static void relu(MemorySegment x, long count) {
     long i = 0;
     for (; i <= count - LANES; i += LANES) {
-      store(load(gate, i).mul(load(up, i)), gate, i);
+      store(load(x, i).max(0f), x, i);
     }
     if (i < count) {
       VectorMask<Float> inside = SPECIES.indexInRange(i, count);
-      store(load(gate, i, inside).mul(load(up, i, inside)), gate, i, inside);
+      store(load(x, i, inside).max(0f), x, i, inside);
+    }
+  }
+
+  private static void reluSquared(MemorySegment x, long count) {
+    long i = 0;
+    for (; i <= count - LANES; i += LANES) {
+      FloatVector v = load(x, i).max(0f);
+      store(v.mul(v), x, i);
+    }
+    if (i < count) {
+      VectorMask<Float> inside = SPECIES.indexInRange(i, count);
+      FloatVector v = load(x, i, inside).max(0f);
+      store(v.mul(v), x, i, inside);
+    }
+  }
+
+  @Override
+  public void gate(Activation activation, MemorySegment gate, MemorySegment up, long count) {
+    switch (activation) {
+      case SILU -> siluGate(gate, up, count);
+      case GELU -> geluGate(gate, up, count);
+      case GELU_TANH -> geluTanhGate(gate, up, count);
+      case RELU -> reluGate(gate, up, count);
+      case RELU_SQUARED -> reluSquaredGate(gate, up, count);
+    }
+  }
+
+  private static void siluGate(MemorySegment x, MemorySegment up, long count) {
+    long i = 0;
+    for (; i <= count - LANES; i += LANES) {
+      store(VectorMath.silu(load(x, i)).mul(load(up, i)), x, i);
+    }
+    if (i < count) {
+      VectorMask<Float> inside = SPECIES.indexInRange(i, count);
+      store(VectorMath.silu(load(x, i, inside)).mul(load(up, i, inside)), x, i, inside);
+    }
+  }
+
+  private static void geluGate(MemorySegment x, MemorySegment up, long count) {
+    long i = 0;
+    for (; i <= count - LANES; i += LANES) {
+      store(VectorMath.gelu(load(x, i)).mul(load(up, i)), x, i);
+    }
+    if (i < count) {
+      VectorMask<Float> inside = SPECIES.indexInRange(i, count);
+      store(VectorMath.gelu(load(x, i, inside)).mul(load(up, i, inside)), x, i, inside);
+    }
+  }
+
+  private static void geluTanhGate(MemorySegment x, MemorySegment up, long count) {
+    long i = 0;
+    for (; i <= count - LANES; i += LANES) {
+      store(VectorMath.geluTanh(load(x, i)).mul(load(up, i)), x, i);
+    }
+    if (i < count) {
+      VectorMask<Float> inside = SPECIES.indexInRange(i, count);
+      store(VectorMath.geluTanh(load(x, i, inside)).mul(load(up, i, inside)), x, i, inside);
+    }
+  }
+
+  private static void reluGate(MemorySegment x, MemorySegment up, long count) {
+    long i = 0;
+    for (; i <= count - LANES; i += LANES) {
+      store(load(x, i).max(0f).mul(load(up, i)), x, i);
+    }
+    if (i < count) {
+      VectorMask<Float> inside = SPECIES.indexInRange(i, count);
+      store(load(x, i, inside).max(0f).mul(load(up, i, inside)), x, i, inside);
+    }
+  }
+
+  private static void reluSquaredGate(MemorySegment x, MemorySegment up, long count) {
+    long i = 0;
+    for (; i <= count - LANES; i += LANES) {
+      FloatVector v = load(x, i).max(0f);
+      store(v.mul(v).mul(load(up, i)), x, i);
+    }
+    if (i < count) {
+      VectorMask<Float> inside = SPECIES.indexInRange(i, count);
+      FloatVector v = load(x, i, inside).max(0f);
+      store(v.mul(v).mul(load(up, i, inside)), x, i, inside);
     }
   }
 
@@ -175,7 +262,17 @@ final class VectorKernels implements Kernels {
       int cols) {
     double mean = VectorReductions.sum(x, cols) / cols;
     double inverse = 1 / Math.sqrt(VectorReductions.squares(x, cols, mean) / cols + epsilon);
-    scalar.normalize(x, mean, inverse, weight, bias, y, cols);
+    for (int i = 0; i < cols; i += VectorReductions.LANES) {
+      VectorMask<Float> inside = VectorReductions.FLOATS.indexInRange(i, cols);
+      FloatVector normal = VectorReductions.standard(x, i, inside, mean, inverse);
+      if (weight != null) {
+        normal = normal.mul(VectorReductions.floats(weight, i, inside));
+      }
+      if (bias != null) {
+        normal = normal.add(VectorReductions.floats(bias, i, inside));
+      }
+      store(normal, y, i, inside);
+    }
   }
 
   @Override

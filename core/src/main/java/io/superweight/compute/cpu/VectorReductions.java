@@ -16,10 +16,10 @@ import jdk.incubator.vector.VectorSpecies;
  */
 final class VectorReductions {
   private static final VectorSpecies<Double> DOUBLES = DoubleVector.SPECIES_PREFERRED;
-  private static final int LANES = DOUBLES.length();
+  static final int LANES = DOUBLES.length();
 
   /** As many floats as there are doubles in a vector. */
-  private static final VectorSpecies<Float> FLOATS =
+  static final VectorSpecies<Float> FLOATS =
       VectorSpecies.of(float.class, VectorShape.forBitSize(DOUBLES.vectorBitSize() / 2));
 
   private VectorReductions() {}
@@ -50,6 +50,18 @@ final class VectorReductions {
       sum = sum.add(loadTail(x, i, cols, 0));
     }
     return total(sum);
+  }
+
+  /** {@code (x[i] − mean) · inverse} in float64, rounded once, of {@link #LANES} elements. */
+  static FloatVector standard(
+      MemorySegment x, int i, VectorMask<Float> inside, double mean, double inverse) {
+    DoubleVector wide =
+        (DoubleVector) floats(x, i, inside).convertShape(VectorOperators.F2D, DOUBLES, 0);
+    return (FloatVector) wide.sub(mean).mul(inverse).convertShape(VectorOperators.D2F, FLOATS, 0);
+  }
+
+  static FloatVector floats(MemorySegment x, int i, VectorMask<Float> inside) {
+    return FloatVector.fromMemorySegment(FLOATS, x, 4L * i, ByteOrder.nativeOrder(), inside);
   }
 
   /** {@code log Σ exp(x[i])}. */
