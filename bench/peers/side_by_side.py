@@ -6,6 +6,8 @@ median's 95 % interval (bootstrap over rounds) reaches 0.85 of it. A unit during
 is measured again, whatever its time was, up to --patience times; the attempt that was disturbed least counts.
 """
 import argparse
+import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -130,17 +132,30 @@ def warm_up(contender, request, most):
         last = seconds
 
 
+@contextlib.contextmanager
+def alone(options):
+    """While it holds the lock, if there is one."""
+    if options.lock is None:
+        yield
+        return
+    with open(options.lock, "a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def rounds(contenders, request, options, warm=6):
     """{contender's name: [an answer for each round]}, after at most so many units to warm up"""
     results = {c.name: [] for c in contenders}
-    for c in contenders:
-        warm_up(c, request, warm)
+    with alone(options):
+        for c in contenders:
+            warm_up(c, request, warm)
     for r in range(options.rounds):
         # Each goes first as often as the others.
         order = contenders[r % len(contenders) :] + contenders[: r % len(contenders)]
-        for c in order:
-            time.sleep(0.2)
-            results[c.name].append(undisturbed(c, request, options.patience))
+        with alone(options):
+            for c in order:
+                time.sleep(0.2)
+                results[c.name].append(undisturbed(c, request, options.patience))
         say(f"  round {r + 1}: " + ", ".join(f"{c.name} {results[c.name][-1]['seconds']:.2f} s" for c in contenders))
     return results
 
@@ -263,7 +278,8 @@ def close(contenders):
 def ceilings(options):
     """{kind: value} as `superweight bench` measures them."""
     bench = Command("superweight bench", [HERE / "superweight", "bench", "--quick", "--json", "--threads", str(THREADS)])
-    undisturbed(bench, {}, options.patience)
+    with alone(options):
+        undisturbed(bench, {}, options.patience)
     found = json.loads(bench.output)["ceilings"]
     values = {c["kind"]: c["value"]["median"] for c in found if c.get("value")}
     say("  ceilings: " + ", ".join(f"{kind} {value:.0f}" for kind, value in values.items()))
@@ -426,7 +442,8 @@ def start(options, report):
         command = Command("superweight " + " ".join(arguments), [launcher, *arguments])
         for _ in range(2):
             command.run({})
-        answers = [undisturbed(command, {}, options.patience) for _ in range(10)]
+        with alone(options):
+            answers = [undisturbed(command, {}, options.patience) for _ in range(10)]
         v = [a["seconds"] for a in answers]
         met = "met" if statistics.median(v) <= most else "**missed**"
         report.text(f"| `{command.name}` | {statistics.median(v):.3f} s | {min(v):.3f}–{max(v):.3f} | ≤ {most} s | {met} |")
@@ -458,6 +475,7 @@ def main():
     parser.add_argument("models", type=pathlib.Path, nargs="?", help="folder of generated checkpoints; those that miss are generated (1 B: 12 GB, 7 B: 13.5 GB)")
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--patience", type=int, default=2, help="repeats of a disturbed unit")
+    parser.add_argument("--lock", help="a file to lock (flock) for each round, where others measure as well")
     parser.add_argument("--windows", type=int, nargs="+", default=[512, 2048])
     parser.add_argument("--precisions", nargs="+", default=["bf16", "f32"])
     parser.add_argument("--tokens", type=int, default=48, help="of greedy text")
@@ -477,7 +495,8 @@ def main():
         report, began = Report(), time.time()
         BARS[name](options, report)
         took = (time.time() - began) / 60
-        report.text("", f"Commit {facts['commit']}, {facts['date']}, {facts['machine']}, Java {facts['java']}; {THREADS} threads, {options.rounds} rounds in turn, {took:.0f} minutes.", "")
+        turns = "" if name == "start" else f"{options.rounds} rounds in turn, "
+        report.text("", f"Commit {facts['commit']}, {facts['date']}, {facts['machine']}, Java {facts['java']}; {THREADS} threads, {turns}{took:.0f} minutes.", "")
         text = "\n".join(report.lines)
         print(text, flush=True)
         sections.append(text)
