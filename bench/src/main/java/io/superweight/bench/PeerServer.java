@@ -21,6 +21,7 @@ import io.superweight.tokenizer.Tokenizers;
 import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
+import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -51,27 +52,31 @@ public final class PeerServer {
    * bf16}), threads.
    */
   public static void main(String[] arguments) throws IOException {
+    try (BufferedReader in =
+        new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
+      serve(List.of(arguments), in, System.out);
+    } catch (InputException e) {
+      System.err.println("superweight: " + e.getMessage());
+      System.exit(e.kind().exitCode());
+    }
+  }
+
+  static void serve(List<String> arguments, BufferedReader in, PrintStream out) throws IOException {
     long start = System.nanoTime();
-    Precision precision = Precision.valueOf(arguments[2].toUpperCase(Locale.ROOT));
-    int threads = Integer.parseInt(arguments[3]);
-    try (Checkpoint checkpoint = Checkpoints.open(Path.of(arguments[0]));
-        Device device = Devices.onClassPath().open(arguments[1], threads, precision).device();
+    Precision precision = Precision.valueOf(arguments.get(2).toUpperCase(Locale.ROOT));
+    int threads = Integer.parseInt(arguments.get(3));
+    try (Checkpoint checkpoint = Checkpoints.open(Path.of(arguments.get(0)));
+        Device device = Devices.onClassPath().open(arguments.get(1), threads, precision).device();
         Transformer model = Transformer.load(checkpoint, device)) {
       Map<String, Object> ready = new LinkedHashMap<>();
       ready.put("ready", "superweight");
       ready.put("load", (System.nanoTime() - start) / 1e9);
       ready.put("version", device.description());
-      System.out.println(JSON.writeValueAsString(ready));
+      out.println(JSON.writeValueAsString(ready));
       PeerServer server = new PeerServer(model);
-      try (BufferedReader in =
-          new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
-        for (String line = in.readLine(); line != null; line = in.readLine()) {
-          System.out.println(JSON.writeValueAsString(server.answer(JSON.readTree(line))));
-        }
+      for (String line = in.readLine(); line != null; line = in.readLine()) {
+        out.println(JSON.writeValueAsString(server.answer(JSON.readTree(line))));
       }
-    } catch (InputException e) {
-      System.err.println("superweight: " + e.getMessage());
-      System.exit(e.kind().exitCode());
     }
   }
 
