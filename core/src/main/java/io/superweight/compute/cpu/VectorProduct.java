@@ -41,6 +41,9 @@ final class VectorProduct implements Product {
    */
   private static final int ROWS_OF_TASK = 8 * ROWS;
 
+  /** The same for one token, whose rows are read as {@value VectorTiles#ROWS} long runs. */
+  private static final int ROWS_OF_RUNS = 16 * ROWS;
+
   /**
    * Tokens for which a widened piece is used at once: their share of x (4 KB each) stays in the
    * second-level cache.
@@ -82,12 +85,60 @@ final class VectorProduct implements Product {
   @Override
   public void multiply(
       Workers workers, MemorySegment x, int tokens, Matrix w, boolean rounded, MemorySegment y) {
+    if (tokens == 1 && BlockRows.supports(w)) {
+      multiplyOne(workers, x, w, rounded, y);
+      return;
+    }
     int padded = padded(w.cols());
     int most =
         Math.max(TOKENS_OF_BLOCK, PACKED / Math.max(1, padded) / TOKENS_OF_BLOCK * TOKENS_OF_BLOCK);
     for (int from = 0; from < tokens; from += most) {
       multiply(workers, x, from, Math.min(most, tokens - from), w, rounded, y);
     }
+  }
+
+  /** One token, by {@link BlockRows}. */
+  private void multiplyOne(
+      Workers workers, MemorySegment x, Matrix w, boolean rounded, MemorySegment y) {
+    int cols = w.cols();
+    if (packed.length < padded(cols)) {
+      packed = new float[padded(cols)];
+    }
+    for (int k = 0; k < cols; k += LANES) {
+      FloatVector v = FloatVector.fromMemorySegment(SPECIES, x, 4L * k, ByteOrder.nativeOrder());
+      (rounded ? VectorMath.roundToBfloat16(v) : v).intoArray(packed, k);
+    }
+    int blocks = cols / w.dtype().blockElements();
+    long rowBytes = w.dtype().bytes(cols);
+    int rowsOfTask = rowsOfTask(w.rows(), workers.threads(), ROWS_OF_RUNS);
+    workers.run(
+        ceilDiv(w.rows(), rowsOfTask),
+        (task, worker) -> {
+          Scratch s = scratch(worker);
+          int from = task * rowsOfTask;
+          int rows = Math.min(rowsOfTask, w.rows() - from);
+          // Four runs of neighbouring rows: long ones, so that the processor reads ahead in each.
+          int run = ceilDiv(rows, ROWS);
+          long first = w.data().address() + from * rowBytes;
+          for (int r = 0; r < run; r++) {
+            BlockRows.multiply(
+                w.dtype(),
+                first + r * rowBytes,
+                first + Math.min(rows - 1, run + r) * rowBytes,
+                first + Math.min(rows - 1, 2 * run + r) * rowBytes,
+                first + Math.min(rows - 1, 3 * run + r) * rowBytes,
+                blocks,
+                packed,
+                s.sums,
+                r * ROWS * LANES);
+          }
+          for (int i = 0; i < ROWS * run; i += LANES) {
+            VectorTotals.of(s.sums, i * LANES, LANES, s.totals, i, s.row);
+          }
+          for (int i = 0; i < rows; i++) {
+            y.setAtIndex(UNALIGNED, from + i, s.totals[i % run * ROWS + i / run]);
+          }
+        });
   }
 
   private void multiply(
@@ -115,7 +166,7 @@ final class VectorProduct implements Product {
             pack(x, fromToken + first, count, tile, cols, rounded, first * padded);
           }
         });
-    int rowsOfTask = rowsOfTask(w.rows(), workers.threads());
+    int rowsOfTask = rowsOfTask(w.rows(), workers.threads(), ROWS_OF_TASK);
     workers.run(
         ceilDiv(w.rows(), rowsOfTask),
         (task, worker) -> {
@@ -133,8 +184,8 @@ final class VectorProduct implements Product {
   }
 
   /** Fewer than the most where that leaves a thread without work. */
-  private static int rowsOfTask(int rows, int threads) {
-    return Math.clamp(ceilDiv(rows, 4 * threads * ROWS) * ROWS, ROWS, ROWS_OF_TASK);
+  private static int rowsOfTask(int rows, int threads, int most) {
+    return Math.clamp(ceilDiv(rows, 4 * threads * ROWS) * ROWS, ROWS, most);
   }
 
   private Scratch scratch(int worker) {

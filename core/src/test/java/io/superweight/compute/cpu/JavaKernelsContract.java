@@ -10,6 +10,7 @@ import io.superweight.compute.Precision;
 import io.superweight.tensor.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
 
@@ -67,5 +68,69 @@ abstract class JavaKernelsContract extends DeviceContract {
         }
       }
     }
+  }
+
+  @Test
+  void anElementOfAProductOfQuantizedRowsHasTheSameBitsWhateverTokensAndRowsAreBesideIt() {
+    Random random = new Random(22);
+    try (Device one = device(1);
+        Device device = device(2);
+        Arena arena = Arena.ofShared();
+        Device.Scope scope = device.scope()) {
+      for (DType dtype : DType.values()) {
+        if (!dtype.quantized()) {
+          continue;
+        }
+        int cols = 5 * 256;
+        for (int rows : new int[] {1, 3, 39, 131, 700}) {
+          Matrix w =
+              new Matrix(dtype, blocks(random, arena, dtype, rows * cols), rows, cols, false);
+          Buffer x = scope.upload(gaussian(random, 17 * cols), cols);
+          Buffer all = scope.allocate(17, rows);
+          device.matmul(x, w, all);
+          for (int tokens : new int[] {1, 2, 3, 4, 5, 9, 16}) {
+            Buffer some = scope.allocate(tokens, rows);
+            for (Device d : new Device[] {one, device}) {
+              d.matmul(x.rows(17 - tokens, tokens), w, some);
+              assertThat(values(device, some))
+                  .as("%s, %d rows, %d tokens", dtype, rows, tokens)
+                  .isEqualTo(values(device, all.rows(17 - tokens, tokens)));
+            }
+          }
+          Buffer column = scope.allocate(17, rows);
+          for (int n = 0; n < rows; n++) {
+            device.matmulColumn(x, w, device.row(w, n), column, n);
+          }
+          assertThat(values(device, column)).isEqualTo(values(device, all));
+        }
+      }
+    }
+  }
+
+  /** Blocks of harmless numbers: scales of any type that are neither huge nor infinite. */
+  private static MemorySegment blocks(Random random, Arena arena, DType dtype, int elements) {
+    MemorySegment data = arena.allocate(dtype.bytes(elements), 64);
+    for (long i = 0; i < data.byteSize(); i++) {
+      data.set(ValueLayout.JAVA_BYTE, i, (byte) random.nextInt());
+    }
+    for (long block = 0; block < data.byteSize(); block += dtype.blockBytes()) {
+      for (int at : scales(dtype)) {
+        data.set(ValueLayout.JAVA_BYTE, block + at, (byte) (0x10 + random.nextInt(0x18)));
+      }
+    }
+    return data;
+  }
+
+  /** Offsets of the high bytes of a block's floating-point numbers. */
+  private static int[] scales(DType dtype) {
+    return switch (dtype) {
+      case Q4_0, Q5_0, Q8_0, IQ4_NL -> new int[] {1};
+      case Q4_1, Q5_1, Q4_K, Q5_K -> new int[] {1, 3};
+      case Q2_K -> new int[] {81, 83};
+      case Q3_K -> new int[] {109};
+      case Q6_K -> new int[] {209};
+      case Q8_K -> new int[] {3};
+      default -> new int[0];
+    };
   }
 }
