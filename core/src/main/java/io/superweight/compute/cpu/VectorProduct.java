@@ -108,7 +108,7 @@ final class VectorProduct implements Product {
       FloatVector v = FloatVector.fromMemorySegment(SPECIES, x, 4L * k, ByteOrder.nativeOrder());
       (rounded ? VectorMath.roundToBfloat16(v) : v).intoArray(packed, k);
     }
-    int blocks = cols / w.dtype().blockElements();
+    int blocks = cols / BlockRows.ELEMENTS;
     long rowBytes = w.dtype().bytes(cols);
     int rowsOfTask = rowsOfTask(w.rows(), workers.threads(), ROWS_OF_RUNS);
     workers.run(
