@@ -608,6 +608,44 @@ public abstract class DeviceContract {
     }
   }
 
+  @ParameterizedTest
+  @CsvSource({"10, 0", "40, 0", "40, 7", "150, 0", "150, 33"})
+  void keysAndValuesThatAQueryDoesNotSeeDoNotReachItThoughTheyAreInfinite(int tokens, int window) {
+    Random random = new Random(tokens + window);
+    AttentionSpec spec = new AttentionSpec(4, 2, 32, 0.2f, 0, window);
+    int bad = tokens / 2 + 3;
+    float[] q = gaussian(random, tokens * 128);
+    float[] k = gaussian(random, tokens * 64);
+    float[] v = gaussian(random, tokens * 64);
+    try (Device device = device(2);
+        Device.Scope scope = device.scope()) {
+      Buffer out = scope.allocate(tokens, 128);
+      List<AttentionSpec.Span> spans = List.of(new AttentionSpec.Span(0, tokens, 0, tokens));
+      device.attention(
+          scope.upload(q, 128), scope.upload(k, 64), scope.upload(v, 64), out, spans, spec);
+      float[] expected = values(device, out);
+      for (int c = 0; c < 64; c++) {
+        k[bad * 64 + c] = c % 3 == 0 ? Float.NaN : Float.POSITIVE_INFINITY;
+        v[bad * 64 + c] = c % 2 == 0 ? Float.NEGATIVE_INFINITY : Float.NaN;
+      }
+      device.attention(
+          scope.upload(q, 128), scope.upload(k, 64), scope.upload(v, 64), out, spans, spec);
+      float[] got = values(device, out);
+      for (int m = 0; m < tokens; m++) {
+        boolean sees = m >= bad && (window == 0 || m < bad + window);
+        for (int c = 0; c < 128; c++) {
+          if (sees) {
+            assertThat(got[m * 128 + c]).as("token %d", m).isNaN();
+          } else {
+            assertThat(got[m * 128 + c])
+                .as("token %d", m)
+                .isCloseTo(expected[m * 128 + c], within(1e-5f));
+          }
+        }
+      }
+    }
+  }
+
   @Test
   void attentionHasTheSameBitsForAnyNumberOfThreadsAndSequencesBesideIt() {
     Random random = new Random(14);

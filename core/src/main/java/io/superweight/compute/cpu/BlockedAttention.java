@@ -20,7 +20,8 @@ final class BlockedAttention {
   /** Queries of a sequence from which it is worth it. */
   static final int FEWEST_QUERIES = 48;
 
-  private static final int STEP = 64;
+  /** Whole steps of keys are multiplied, from a multiple of this on. */
+  static final int STEP = 64;
 
   /** The most keys of one product. */
   private static final int KEYS = 2048;

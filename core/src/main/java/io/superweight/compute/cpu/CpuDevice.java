@@ -13,6 +13,7 @@ import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicBoolean;
 
 /**
  * The pure-Java device: weights are read where they lie, products and sums are float32.
@@ -447,6 +448,8 @@ public final class CpuDevice implements Device {
         }
       }
     }
+    // A value that a query does not see has the weight 0, but 0 · inf is NaN.
+    boolean finite = spans.stream().allMatch(s -> s.queryCount() == 1) || finite(v);
     workers.run(
         tasks.size(),
         (index, worker) -> {
@@ -461,7 +464,14 @@ public final class CpuDevice implements Device {
           MemorySegment values = v.data().asSlice(keyAt);
           MemorySegment to = out.data().asSlice(queryAt);
           int position = span.keyCount() - span.queryCount() + task.fromQuery();
-          if (task.inBlocks()) {
+          if (!finite && hidesInfinite(v, span.keyRow(), keyHead * d, task, position, spec)) {
+            for (int i = 0; i < task.queries(); i++) {
+              MemorySegment query = queries.asSlice(4L * i * q.cols());
+              MemorySegment one = to.asSlice(4L * i * q.cols());
+              attending.attention(
+                  query, keys, values, one, q.cols(), k.cols(), 1, position + i, spec);
+            }
+          } else if (task.inBlocks()) {
             blocked.attention(
                 worker,
                 queries,
@@ -478,6 +488,48 @@ public final class CpuDevice implements Device {
                 queries, keys, values, to, q.cols(), k.cols(), task.queries(), position, spec);
           }
         });
+  }
+
+  private boolean finite(Buffer x) {
+    AtomicBoolean finite = new AtomicBoolean(true);
+    eachRow(
+        x.rows(),
+        x.cols(),
+        m -> {
+          if (!finite(x.data(), (long) m * x.cols(), x.cols())) {
+            finite.set(false);
+          }
+        });
+    return finite.get();
+  }
+
+  private static boolean finite(MemorySegment x, long from, int count) {
+    int largest = 0; // of the bits without the sign, which order as the numbers do
+    for (int i = 0; i < count; i++) {
+      largest = Math.max(largest, x.getAtIndex(ValueLayout.JAVA_INT, from + i) & 0x7fffffff);
+    }
+    return largest < 0x7f800000;
+  }
+
+  /**
+   * Whether a value that is not finite is among those that a task multiplies, but not seen by all
+   * of its queries.
+   */
+  private static boolean hidesInfinite(
+      Buffer v, int keyRow, int column, AttentionTask task, int position, AttentionSpec spec) {
+    int last = position + task.queries() - 1;
+    int window = spec.window();
+    int firstSeen = Math.max(0, position - window + 1);
+    int from =
+        window == 0 ? position + 1 : firstSeen / BlockedAttention.STEP * BlockedAttention.STEP;
+    for (int key = from; key <= last; key++) {
+      boolean seenByAll = key <= position && (window == 0 || key > last - window);
+      long at = (long) (keyRow + key) * v.cols() + column;
+      if (!seenByAll && !finite(v.data(), at, spec.headDim())) {
+        return true;
+      }
+    }
+    return false;
   }
 
   @Override

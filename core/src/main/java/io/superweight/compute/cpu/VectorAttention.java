@@ -195,7 +195,7 @@ final class VectorAttention {
     float[] packed = new float[groups * KEYS * ROWS * LANES];
     float[] factors = new float[KEYS * VectorTiles.MAX_TOKENS * LANES];
     float[] sums = new float[queries * groups * ROWS * LANES];
-    for (int key = firstKey; key < keys; key += KEYS) {
+    for (int key = firstSeen(0); key < keys; key += KEYS) {
       int count = Math.min(KEYS, keys - key);
       for (int g = 0; g < groups; g++) {
         for (int j = 0; j < count; j++) {
