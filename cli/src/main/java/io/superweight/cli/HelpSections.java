@@ -35,7 +35,8 @@ final class HelpSections {
               "Output",
               List.of(
                   "--json", "--report", "--out", "--top", "--quiet", "--progress", "--no-color")),
-          new Section("Machine", List.of("--threads", "--device")),
+          new Section(
+              "Machine", List.of("--threads", "--device", "--precision", "--activation-memory")),
           OTHERS);
 
   private HelpSections() {}
