@@ -517,6 +517,8 @@ public abstract class DeviceContract {
   @CsvSource({
     // heads, key heads, head dim, softcap, window
     "2, 1, 64, 0, 0",
+    "1, 1, 128, 0, 90",
+    "2, 1, 64, 30, 50",
     "2, 2, 24, 30, 0",
     "1, 1, 33, 0, 100",
   })

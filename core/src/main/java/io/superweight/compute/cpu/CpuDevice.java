@@ -402,9 +402,6 @@ public final class CpuDevice implements Device {
                     interleaved));
   }
 
-  /** Queries of one task of attention. */
-  private static final int QUERIES = 20;
-
   private record AttentionTask(
       AttentionSpec.Span span, int head, int fromQuery, int queries, boolean inBlocks) {}
 
@@ -438,7 +435,8 @@ public final class CpuDevice implements Device {
               && span.keyRow() + span.keyCount() <= k.rows(),
           span + " is outside of " + shape(q) + " and " + shape(k));
       boolean inBlocks = blocked != null && span.queryCount() >= BlockedAttention.FEWEST_QUERIES;
-      int queries = inBlocks ? BlockedAttention.QUERIES : QUERIES;
+      int queries =
+          inBlocks ? BlockedAttention.QUERIES : attending.queriesOfTask(d, span.queryCount());
       // The last queries see the most keys: first, so that no thread is left with them.
       for (int from = (span.queryCount() - 1) / queries * queries; from >= 0; from -= queries) {
         for (int head = 0; head < spec.heads(); head++) {

@@ -59,6 +59,11 @@ interface Kernels {
       MemorySegment y,
       int cols);
 
+  /** How many queries of a sequence {@link #attention} is best given at a time. */
+  default int queriesOfTask(int headDim, int queriesOfSequence) {
+    return 20;
+  }
+
   /**
    * One head of some queries of one sequence.
    *

@@ -276,6 +276,13 @@ final class VectorKernels implements Kernels {
   }
 
   @Override
+  public int queriesOfTask(int headDim, int queriesOfSequence) {
+    return queriesOfSequence >= TiledAttention.FEWEST_QUERIES && TiledAttention.fits(headDim)
+        ? TiledAttention.QUERIES
+        : Kernels.super.queriesOfTask(headDim, queriesOfSequence);
+  }
+
+  @Override
   public void attention(
       MemorySegment q,
       MemorySegment k,
@@ -286,7 +293,11 @@ final class VectorKernels implements Kernels {
       int queries,
       int position,
       AttentionSpec spec) {
-    VectorAttention.attention(q, k, v, out, qStride, kvStride, queries, position, spec);
+    if (queries >= TiledAttention.FEWEST_QUERIES && TiledAttention.fits(spec.headDim())) {
+      TiledAttention.attention(q, k, v, out, qStride, kvStride, queries, position, spec);
+    } else {
+      VectorAttention.attention(q, k, v, out, qStride, kvStride, queries, position, spec);
+    }
   }
 
   /** Scores whose exponentials are summed in float32 before they are added up in float64. */
