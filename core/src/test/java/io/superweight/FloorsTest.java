@@ -15,12 +15,18 @@ class FloorsTest {
       List.of(
           "nativelib",
           "tensor",
+          "hub",
           "checkpoint",
           "tokenizer",
           "compute",
           "statistics",
           "model",
-          "find");
+          "edit",
+          "find",
+          "catalog",
+          "dataset",
+          "evaluate",
+          "experiment");
 
   private final JavaClasses classes =
       new ClassFileImporter()
