@@ -13,6 +13,7 @@ class FloorsTest {
   /** Bottom to top. A floor sees only those below it. */
   private static final List<String> FLOORS =
       List.of(
+          "python",
           "nativelib",
           "tensor",
           "hub",
