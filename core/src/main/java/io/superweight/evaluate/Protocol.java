@@ -9,6 +9,8 @@ import java.util.List;
  * @param preset the reference whose rules it follows, {@code lm-eval-0.4.12}; empty for none
  * @param dataset {@code org/name, configuration, split}, or the file
  * @param sources the files read, with their SHA-256
+ * @param notes what a reader of the number must know besides: another split than the reference's,
+ *     one sentence each
  * @param bos what was done about the BOS token, in words: {@code none}, {@code first token of the
  *     text}
  * @param windowTokens the longest request
@@ -20,12 +22,14 @@ public record Protocol(
     String preset,
     String dataset,
     List<Source> sources,
+    List<String> notes,
     String bos,
     int windowTokens,
     int documents,
     int documentsOfAll) {
   public Protocol {
     sources = List.copyOf(sources);
+    notes = List.copyOf(notes);
   }
 
   /**

@@ -6,7 +6,8 @@ package io.superweight.evaluate;
  *
  * @param document the document that it belongs to: the independent unit of intervals, from 0
  * @param part the choice or window within the document, from 0
- * @param tokens token ids
+ * @param tokens token ids; may be one more than the model's context, since nothing is asked of the
+ *     position of the last one
  * @param from the first scored token, at least 1: tokens {@code from} to {@code tokens.length} are
  *     scored
  */

@@ -101,6 +101,11 @@ final class ByteLevelBpe implements Tokenizer {
   }
 
   @Override
+  public OptionalInt eos() {
+    return vocabulary.eos();
+  }
+
+  @Override
   public boolean addsBos() {
     return vocabulary.bos().isPresent() && vocabulary.addBos().orElse(preTokenizer.addsBos());
   }

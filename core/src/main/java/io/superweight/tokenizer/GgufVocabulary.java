@@ -20,6 +20,7 @@ import java.util.OptionalInt;
  * @param types of the tokens, numbered as {@link TokenType}; empty if absent: all are normal
  * @param merges pairs with a blank between, the first merged first; empty if absent
  * @param bos the BOS token
+ * @param eos the EOS token
  * @param unknown the token for what the vocabulary cannot express
  * @param addBos whether BOS is put before a text
  * @param addSpacePrefix whether a blank is put before a text
@@ -35,6 +36,7 @@ public record GgufVocabulary(
     int[] types,
     List<String> merges,
     OptionalInt bos,
+    OptionalInt eos,
     OptionalInt unknown,
     Optional<Boolean> addBos,
     Optional<Boolean> addSpacePrefix) {
@@ -56,6 +58,7 @@ public record GgufVocabulary(
       throw malformed(source, lengths(scores.length, "token scores", tokens.size()));
     }
     check(source, "bos_token_id", bos, tokens.size());
+    check(source, "eos_token_id", eos, tokens.size());
     check(source, "unknown_token_id", unknown, tokens.size());
   }
 
@@ -93,6 +96,7 @@ public record GgufVocabulary(
         metadata.integers("tokenizer.ggml.token_type"),
         metadata.texts("tokenizer.ggml.merges"),
         bos,
+        id(metadata, "tokenizer.ggml.eos_token_id"),
         id(metadata, "tokenizer.ggml.unknown_token_id"),
         flag(metadata, "tokenizer.ggml.add_bos_token"),
         flag(metadata, "tokenizer.ggml.add_space_prefix"));

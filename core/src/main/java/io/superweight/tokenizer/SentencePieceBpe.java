@@ -85,6 +85,11 @@ final class SentencePieceBpe implements Tokenizer {
   }
 
   @Override
+  public OptionalInt eos() {
+    return vocabulary.eos();
+  }
+
+  @Override
   public boolean addsBos() {
     return vocabulary.bos().isPresent() && vocabulary.addBos().orElse(true);
   }

@@ -23,6 +23,11 @@ public interface Tokenizer extends AutoCloseable {
   /** The BOS token, if the vocabulary has one. */
   OptionalInt bos();
 
+  /** The EOS token, if one is named. */
+  default OptionalInt eos() {
+    return OptionalInt.empty();
+  }
+
   /** Whether the model's own tokenizer puts BOS first when it is called plainly. */
   boolean addsBos();
 

@@ -9,19 +9,23 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.node.ObjectNode;
 
 /**
- * What lies beside a {@code tokenizer.json} and bears on the BOS token: {@code
+ * What lies beside a {@code tokenizer.json} and bears on the BOS and EOS tokens: {@code
  * tokenizer_config.json}, {@code special_tokens_map.json} and {@code config.json}.
  *
  * @param tokenizerClass the Python class that transformers opens the tokenizer with
  * @param addBosToken {@code add_bos_token}
  * @param bosToken the text of the BOS token
+ * @param eosToken the text of the EOS token
  * @param bosId {@code bos_token_id} of {@code config.json}
+ * @param eosId {@code eos_token_id} of {@code config.json}, its first where it names several
  */
 record TokenizerConfig(
     Optional<String> tokenizerClass,
     Optional<Boolean> addBosToken,
     Optional<String> bosToken,
-    OptionalInt bosId) {
+    Optional<String> eosToken,
+    OptionalInt bosId,
+    OptionalInt eosId) {
 
   /**
    * The classes that build the post-processor of {@code tokenizer.json} anew from {@code
@@ -48,11 +52,11 @@ record TokenizerConfig(
         config
             .flatMap(c -> token(c.path("bos_token")))
             .or(() -> map.flatMap(m -> token(m.path("bos_token")))),
-        model
-            .map(TokenizerConfig::bosId)
-            .filter(JsonNode::isInt)
-            .map(id -> OptionalInt.of(id.intValue()))
-            .orElse(OptionalInt.empty()));
+        config
+            .flatMap(c -> token(c.path("eos_token")))
+            .or(() -> map.flatMap(m -> token(m.path("eos_token")))),
+        id(model, "bos_token_id"),
+        id(model, "eos_token_id"));
   }
 
   private static Optional<ObjectNode> json(TokenizerFiles files, String name) {
@@ -66,18 +70,38 @@ record TokenizerConfig(
         .map(JsonNode::asString);
   }
 
-  private static JsonNode bosId(JsonNode model) {
-    JsonNode id = model.path("bos_token_id");
-    return id.isInt() ? id : model.path("text_config").path("bos_token_id");
+  private static OptionalInt id(Optional<ObjectNode> model, String key) {
+    return model
+        .flatMap(m -> id(m.path(key)).or(() -> id(m.path("text_config").path(key))))
+        .map(OptionalInt::of)
+        .orElse(OptionalInt.empty());
+  }
+
+  private static Optional<Integer> id(JsonNode node) {
+    JsonNode id = node.isArray() ? node.path(0) : node;
+    return id.isInt() ? Optional.of(id.intValue()) : Optional.empty();
   }
 
   /** The named token's id; else {@code config.json}'s, where the vocabulary has it. */
   OptionalInt bos(Function<String, OptionalInt> idOf, IntPredicate has) {
-    OptionalInt named = bosToken.map(idOf).orElse(OptionalInt.empty());
+    return id(bosToken, bosId, idOf, has);
+  }
+
+  /** As {@link #bos}. */
+  OptionalInt eos(Function<String, OptionalInt> idOf, IntPredicate has) {
+    return id(eosToken, eosId, idOf, has);
+  }
+
+  private static OptionalInt id(
+      Optional<String> token,
+      OptionalInt number,
+      Function<String, OptionalInt> idOf,
+      IntPredicate has) {
+    OptionalInt named = token.map(idOf).orElse(OptionalInt.empty());
     if (named.isPresent()) {
       return named;
     }
-    return bosId.isPresent() && has.test(bosId.getAsInt()) ? bosId : OptionalInt.empty();
+    return number.isPresent() && has.test(number.getAsInt()) ? number : OptionalInt.empty();
   }
 
   /**

@@ -17,6 +17,7 @@ final class TokenizerJson implements Tokenizer {
   private final TokenizersLibrary library;
   private final BitSet vocabulary;
   private final OptionalInt bos;
+  private final OptionalInt eos;
   private final boolean addsBos;
 
   /** Guards the native object: using it after it was freed would crash the JVM. */
@@ -38,6 +39,7 @@ final class TokenizerJson implements Tokenizer {
     library.disablePadding(handle);
     OptionalInt named = config.bos(facts::id, facts::has);
     this.bos = named.isPresent() ? named : facts.first();
+    this.eos = config.eos(facts::id, facts::has);
     boolean postProcessorAddsBos = bos.isPresent() && bos.equals(facts.first());
     this.addsBos = bos.isPresent() && config.addsBos(postProcessorAddsBos);
   }
@@ -113,6 +115,11 @@ final class TokenizerJson implements Tokenizer {
   @Override
   public OptionalInt bos() {
     return bos;
+  }
+
+  @Override
+  public OptionalInt eos() {
+    return eos;
   }
 
   @Override

@@ -96,6 +96,7 @@ final class VocabularyJson {
             numbers,
             lines(merges),
             config.bos(this::id, tokens::containsKey),
+            config.eos(this::id, tokens::containsKey),
             OptionalInt.empty(),
             Optional.of(false),
             Optional.empty());

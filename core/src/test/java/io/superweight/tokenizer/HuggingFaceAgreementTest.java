@@ -125,6 +125,7 @@ class HuggingFaceAgreementTest {
             gpt2.types(),
             pre.equals("falcon") ? mergesThatFalconCanHave(gpt2.merges()) : gpt2.merges(),
             gpt2.bos(),
+            gpt2.eos(),
             gpt2.unknown(),
             gpt2.addBos(),
             gpt2.addSpacePrefix());

@@ -159,6 +159,7 @@ final class TinyVocabulary {
         types.stream().mapToInt(Integer::intValue).toArray(),
         List.copyOf(merges),
         bos,
+        OptionalInt.empty(),
         unknown,
         addBos,
         addSpacePrefix);
