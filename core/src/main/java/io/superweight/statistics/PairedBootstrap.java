@@ -1,6 +1,9 @@
 package io.superweight.statistics;
 
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.List;
+import java.util.Optional;
 import java.util.SplittableRandom;
 
 /**
@@ -12,33 +15,26 @@ import java.util.SplittableRandom;
  */
 public final class PairedBootstrap {
   private final int units;
+  private final int resamples;
   private final double confidence;
-
-  /** How often each resample drew each unit, {@code [resamples][units]}. */
-  private final short[][] draws;
+  private final long seed;
 
   /**
-   * @param units independent units, at least 1 and at most 32767; the interval of one unit is a
-   *     point
+   * @param units independent units, at least 1; the interval of one unit is a point
    * @param resamples 2,000 gives the bounds of a 95 % interval to about a tenth of its width
    * @param confidence of the intervals, within 0 to 1
    */
   public PairedBootstrap(int units, int resamples, double confidence, long seed) {
-    if (units < 1 || units > Short.MAX_VALUE || resamples < 1) {
+    if (units < 1 || resamples < 1) {
       throw new IllegalArgumentException(units + " units, " + resamples + " resamples");
     }
     if (!(confidence > 0 && confidence < 1)) {
       throw new IllegalArgumentException("confidence " + confidence + " is not within 0 to 1");
     }
     this.units = units;
+    this.resamples = resamples;
     this.confidence = confidence;
-    this.draws = new short[resamples][units];
-    SplittableRandom random = new SplittableRandom(seed);
-    for (short[] draw : draws) {
-      for (int i = 0; i < units; i++) {
-        draw[random.nextInt(units)]++;
-      }
-    }
+    this.seed = seed;
   }
 
   /**
@@ -49,21 +45,57 @@ public final class PairedBootstrap {
    * @param weights {@code [units]}, positive
    */
   public Interval mean(double[] sums, int[] weights) {
-    check(sums.length, weights.length);
-    double[] means = new double[draws.length];
-    for (int r = 0; r < draws.length; r++) {
-      double sum = 0;
-      long weight = 0;
-      for (int u = 0; u < units; u++) {
-        sum += draws[r][u] * sums[u];
-        weight += (long) draws[r][u] * weights[u];
+    return means(List.of(sums), Arrays.stream(weights).asDoubleStream().toArray())
+        .getFirst()
+        .orElseThrow(() -> new IllegalArgumentException("a sum is no number"));
+  }
+
+  /**
+   * Several such means, all seen on the same draws.
+   *
+   * @param sums {@code [units]} each; infinite ones give infinite bounds
+   * @param weights {@code [units]}, positive
+   * @return one for each; empty where the mean of all units, or of a resample, is no number
+   */
+  public List<Optional<Interval>> means(List<double[]> sums, double[] weights) {
+    sums.forEach(s -> check(s.length, weights.length));
+    double[][] means = new double[sums.size()][resamples];
+    // Drawn anew each time: the draws of ten thousand units would fill memory.
+    SplittableRandom random = new SplittableRandom(seed);
+    int[] draw = new int[units];
+    for (int r = 0; r < resamples; r++) {
+      Arrays.fill(draw, 0);
+      for (int i = 0; i < units; i++) {
+        draw[random.nextInt(units)]++;
       }
-      means[r] = sum / weight;
+      double weight = 0;
+      for (int u = 0; u < units; u++) {
+        weight += draw[u] * weights[u];
+      }
+      for (int k = 0; k < means.length; k++) {
+        double[] of = sums.get(k);
+        double sum = 0;
+        for (int u = 0; u < units; u++) {
+          sum += draw[u] == 0 ? 0 : draw[u] * of[u]; // 0 · ∞ is no number
+        }
+        means[k][r] = sum / weight;
+      }
     }
-    double estimate = Arrays.stream(sums).sum() / Arrays.stream(weights).asLongStream().sum();
+    double weight = Arrays.stream(weights).sum();
+    List<Optional<Interval>> intervals = new ArrayList<>();
+    for (int k = 0; k < means.length; k++) {
+      intervals.add(interval(Arrays.stream(sums.get(k)).sum() / weight, means[k]));
+    }
+    return intervals;
+  }
+
+  private Optional<Interval> interval(double estimate, double[] means) {
+    if (Double.isNaN(estimate) || Arrays.stream(means).anyMatch(Double::isNaN)) {
+      return Optional.empty();
+    }
     Arrays.sort(means);
     double tail = (1 - confidence) / 2;
-    return new Interval(estimate, quantile(means, tail), quantile(means, 1 - tail));
+    return Optional.of(new Interval(estimate, quantile(means, tail), quantile(means, 1 - tail)));
   }
 
   /**
@@ -94,8 +126,8 @@ public final class PairedBootstrap {
     double at = p * (sorted.length - 1);
     int below = (int) Math.floor(at);
     int above = Math.min(below + 1, sorted.length - 1);
-    if (sorted[below] == sorted[above]) {
-      return sorted[below]; // also where both are infinite
+    if (sorted[below] == sorted[above] || at == below) {
+      return sorted[below]; // also where one is infinite
     }
     return sorted[below] + (at - below) * (sorted[above] - sorted[below]);
   }

@@ -13,14 +13,20 @@ public final class SignTest {
       throw new IllegalArgumentException(plus + " and " + minus + " are no counts");
     }
     int n = plus + minus;
+    double logChoose = 0;
+    for (int i = 1; i <= plus; i++) {
+      logChoose += Math.log((double) (n - plus + i) / i);
+    }
     double tail = 0;
     for (int k = plus; k <= n; k++) {
-      double logChoose = 0;
-      for (int i = 1; i <= k; i++) {
-        logChoose += Math.log((double) (n - k + i) / i);
-      }
       tail += Math.exp(logChoose - n * Math.log(2));
+      logChoose += Math.log((double) (n - k) / (k + 1)); // −∞ after the last one
     }
     return Math.min(1, tail);
+  }
+
+  /** The probability of counts at least as unequal, in either direction. */
+  public static double twoSided(int plus, int minus) {
+    return Math.min(1, 2 * oneSided(Math.max(plus, minus), Math.min(plus, minus)));
   }
 }

@@ -1,0 +1,131 @@
+package io.superweight.experiment;
+
+import io.superweight.edit.EditedModel;
+import io.superweight.evaluate.Evaluation;
+import io.superweight.evaluate.Protocol;
+import io.superweight.evaluate.Request;
+import io.superweight.model.Transformer;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.stream.Collectors;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
+import tools.jackson.databind.node.ObjectNode;
+
+/**
+ * What the scores of one evaluation of one edited model have in common: all that their bits depend
+ * on. Scores of two series are never mixed.
+ *
+ * @param model the checkpoint's digest
+ * @param edits {@link EditedModel#key()}, or its SHA-256 where it is long; empty for the model as
+ *     it is
+ * @param device what computed, without the number of threads, which changes no bit
+ * @param evaluation its name
+ * @param protocol preset, data with checksums, BOS policy
+ * @param requests SHA-256 of all requests and of the batches that they make: with another {@code
+ *     --limit} batches differ, and so may the last bits
+ */
+public record Series(
+    String model,
+    String edits,
+    String device,
+    String evaluation,
+    String protocol,
+    String requests) {
+  private static final int LONGEST_KEY = 400;
+
+  /** The series of an evaluation of an edited model on a device. */
+  static Series of(
+      Transformer transformer, EditedModel edited, Evaluation evaluation, String requests) {
+    return new Series(
+        transformer.checkpoint().digest(),
+        edited.key().length() <= LONGEST_KEY
+            ? edited.key()
+            : "sha256:"
+                + HexFormat.of()
+                    .formatHex(sha256().digest(edited.key().getBytes(StandardCharsets.UTF_8))),
+        device(transformer),
+        evaluation.name(),
+        identity(evaluation.protocol()),
+        requests);
+  }
+
+  /** What computes, as far as bits depend on it. */
+  static String device(Transformer transformer) {
+    return transformer.device().description().replaceAll(", \\d+ threads?", "");
+  }
+
+  private static String identity(Protocol protocol) {
+    return String.join(
+        "; ",
+        protocol.name(),
+        protocol.preset(),
+        protocol.dataset(),
+        protocol.sources().stream()
+            .map(s -> s.name() + " " + s.sha256())
+            .collect(Collectors.joining(", ")),
+        protocol.bos());
+  }
+
+  /** The hash of all requests and of their batches, lower-case hex. */
+  static String hash(List<Request> requests, List<int[]> batches) {
+    MessageDigest sha = sha256();
+    ByteBuffer numbers = ByteBuffer.allocate(8);
+    for (Request request : requests) {
+      sha.update(numbers.clear().putInt(request.document()).putInt(request.part()).flip());
+      sha.update(hash(request));
+    }
+    for (int[] batch : batches) {
+      ByteBuffer members = ByteBuffer.allocate(4 + 4 * batch.length).putInt(batch.length);
+      for (int r : batch) {
+        members.putInt(r);
+      }
+      sha.update(members.flip());
+    }
+    return HexFormat.of().formatHex(sha.digest());
+  }
+
+  /** SHA-256 of where scoring starts and of the tokens, big-endian. */
+  static byte[] hash(Request request) {
+    ByteBuffer bytes = ByteBuffer.allocate(4 + 4 * request.tokens().length).putInt(request.from());
+    for (int token : request.tokens()) {
+      bytes.putInt(token);
+    }
+    return sha256().digest(bytes.array());
+  }
+
+  private static MessageDigest sha256() {
+    try {
+      return MessageDigest.getInstance("SHA-256");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e); // each Java platform has it
+    }
+  }
+
+  /** On one line. */
+  String json() {
+    ObjectNode json = JsonMapper.shared().createObjectNode();
+    json.put("model", model);
+    json.put("edits", edits);
+    json.put("device", device);
+    json.put("evaluation", evaluation);
+    json.put("protocol", protocol);
+    json.put("requests", requests);
+    return json.toString();
+  }
+
+  static Series parse(String json) {
+    JsonNode node = JsonMapper.shared().readTree(json);
+    return new Series(
+        node.path("model").asString(),
+        node.path("edits").asString(),
+        node.path("device").asString(),
+        node.path("evaluation").asString(),
+        node.path("protocol").asString(),
+        node.path("requests").asString());
+  }
+}
