@@ -26,6 +26,7 @@ final class HelpSections {
                   "--ids",
                   "--bos",
                   "--site",
+                  "--weights",
                   "--rule",
                   "--rounds",
                   "--stability",

@@ -15,6 +15,7 @@ enum Subcommand {
   VERIFY("verify", VerifyCommand.HEADER),
   CARD("card", CardCommand.HEADER),
   TRACE("trace", TraceCommand.HEADER),
+  REPRODUCE("reproduce", ReproduceCommand.HEADER),
   BENCH("bench", BenchCommand.HEADER),
   DOCTOR("doctor", DoctorCommand.HEADER),
   HELP("help", HelpCommand.HEADER);
@@ -61,6 +62,7 @@ enum Subcommand {
       case VERIFY -> new VerifyCommand();
       case CARD -> new CardCommand();
       case TRACE -> new TraceCommand();
+      case REPRODUCE -> new ReproduceCommand();
       case BENCH -> new BenchCommand();
       case DOCTOR -> new DoctorCommand();
       case HELP -> new HelpCommand();
