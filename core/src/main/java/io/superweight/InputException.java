@@ -20,7 +20,9 @@ public final class InputException extends RuntimeException {
     /** The prompt or text cannot be used: empty, too long, not UTF-8. */
     TEXT(6),
     /** An output file cannot be written. */
-    OUTPUT(7);
+    OUTPUT(7),
+    /** A hub cannot be reached, or does not let this user have it. */
+    NETWORK(9);
 
     private final int exitCode;
 
