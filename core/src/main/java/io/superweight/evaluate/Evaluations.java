@@ -39,7 +39,8 @@ public final class Evaluations {
     PERPLEXITY
   }
 
-  private static final Map<String, Entry> ENTRIES = byName(List.of(Tasks.entries()));
+  private static final Map<String, Entry> ENTRIES =
+      byName(List.of(Tasks.entries(), Perplexities.entries()));
 
   private static Map<String, Entry> byName(List<List<Entry>> families) {
     Map<String, Entry> entries = new LinkedHashMap<>();

@@ -41,4 +41,17 @@ public record Metric(
   public double value() {
     return link.of(Arrays.stream(sums).sum() / Arrays.stream(weights).sum());
   }
+
+  /** The number over the first document, the first two, …, all: {@code [documents]}. */
+  public double[] running() {
+    double[] values = new double[sums.length];
+    double sum = 0;
+    double weight = 0;
+    for (int d = 0; d < values.length; d++) {
+      sum += sums[d];
+      weight += weights[d];
+      values[d] = link.of(sum / weight);
+    }
+    return values;
+  }
 }
