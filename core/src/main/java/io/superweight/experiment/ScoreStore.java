@@ -19,9 +19,11 @@ import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.zip.CRC32C;
 
 /**
@@ -76,6 +78,7 @@ public final class ScoreStore implements AutoCloseable {
   private long end;
   private long cutOff;
   private int damaged;
+  private boolean unforced;
   private long lastForced = System.nanoTime();
 
   private ScoreStore(Path folder, FileChannel lock, RandomAccessFile file) {
@@ -167,6 +170,7 @@ public final class ScoreStore implements AutoCloseable {
    *     before stays
    */
   public void append(List<Entry> entries) {
+    checkNew(entries);
     StringBuilder lines = new StringBuilder();
     List<Series> added = new ArrayList<>();
     for (Entry entry : entries) {
@@ -174,12 +178,7 @@ public final class ScoreStore implements AutoCloseable {
         added.add(entry.series);
         line(lines, "S " + nextNumber++ + " " + entry.series.json());
       }
-      if (scores
-              .computeIfAbsent(entry.series, s -> new HashMap<>())
-              .putIfAbsent(entry.place, entry.score)
-          != null) {
-        throw new IllegalArgumentException("a second score of " + entry.place);
-      }
+      scores.computeIfAbsent(entry.series, s -> new HashMap<>()).put(entry.place, entry.score);
       line(lines, scored(numbers.get(entry.series), entry.place, entry.score));
     }
     if (file == null || entries.isEmpty()) {
@@ -189,6 +188,7 @@ public final class ScoreStore implements AutoCloseable {
       byte[] bytes = lines.toString().getBytes(StandardCharsets.UTF_8);
       file.write(bytes);
       end += bytes.length;
+      unforced = true;
       if (System.nanoTime() - lastForced >= FORCE_EVERY_NANOS) {
         force();
       }
@@ -197,6 +197,16 @@ public final class ScoreStore implements AutoCloseable {
       added.forEach(numbers::remove);
       cutBack();
       throw refused(folder, e);
+    }
+  }
+
+  private void checkNew(List<Entry> entries) {
+    Map<Series, Set<Place>> seen = new HashMap<>();
+    for (Entry entry : entries) {
+      if (find(entry.series, entry.place).isPresent()
+          || !seen.computeIfAbsent(entry.series, s -> new HashSet<>()).add(entry.place)) {
+        throw new IllegalArgumentException("a second score of " + entry.place);
+      }
     }
   }
 
@@ -242,7 +252,10 @@ public final class ScoreStore implements AutoCloseable {
   }
 
   private void force() throws IOException {
-    file.getFD().sync();
+    if (unforced) {
+      file.getFD().sync();
+      unforced = false;
+    }
     lastForced = System.nanoTime();
   }
 
@@ -260,7 +273,7 @@ public final class ScoreStore implements AutoCloseable {
       file.setLength(0);
       file.write(HEADER);
       end = HEADER.length;
-      force();
+      unforced = true;
       return;
     }
     try (Arena arena = Arena.ofConfined()) {

@@ -79,6 +79,48 @@ class PairedBootstrapTest {
   }
 
   @Test
+  void moreUnitsThanAShortCountsAreDrawnAsWell() {
+    int units = 40_000;
+    double[] sums = new double[units];
+    double[] weights = new double[units];
+    for (int u = 0; u < units; u++) {
+      weights[u] = 0.5;
+      sums[u] = u % 4 == 0 ? 0.5 : 0; // mean 0.25, standard error √(0.25 · 0.75 / 40,000)
+    }
+    Interval mean =
+        new PairedBootstrap(units, 200, 0.95, 6)
+            .means(java.util.List.of(sums), weights)
+            .getFirst()
+            .orElseThrow();
+    assertThat(mean.estimate()).isCloseTo(0.25, within(1e-12));
+    assertThat(mean.high() - mean.low()).isCloseTo(2 * 1.96 * 0.002165, within(0.002));
+  }
+
+  @Test
+  void anInfiniteUnitMakesTheUpperBoundInfiniteAndNotANumberMakesNone() {
+    PairedBootstrap bootstrap = new PairedBootstrap(3, 200, 0.95, 1);
+    double[] even = {1, 1, 1};
+    var means =
+        bootstrap.means(
+            java.util.List.of(
+                new double[] {1, 2, Double.POSITIVE_INFINITY}, new double[] {1, Double.NaN, 2}),
+            even);
+    assertThat(means.getFirst().orElseThrow().high()).isInfinite();
+    assertThat(means.getFirst().orElseThrow().low()).isFinite();
+    assertThat(means.getLast()).isEmpty();
+  }
+
+  @Test
+  void theTwoSidedSignTestCountsBothTails() {
+    assertThat(SignTest.twoSided(5, 0)).isCloseTo(2 / 32.0, within(1e-12));
+    assertThat(SignTest.twoSided(0, 5)).isCloseTo(2 / 32.0, within(1e-12));
+    assertThat(SignTest.twoSided(4, 4)).isEqualTo(1);
+    assertThat(SignTest.twoSided(0, 0)).isEqualTo(1);
+    // In whole numbers, Σ C(10000, k) · 2 / 2^10000.
+    assertThat(SignTest.twoSided(5100, 4900)).isCloseTo(0.046585527704, within(1e-9));
+  }
+
+  @Test
   void valuesOfAnotherNumberOfUnitsAreAnError() {
     PairedBootstrap bootstrap = new PairedBootstrap(3, 10, 0.95, 1);
     assertThatThrownBy(() -> bootstrap.mean(new double[2], new int[2]))

@@ -1,0 +1,145 @@
+package io.superweight.evaluate;
+
+import io.superweight.InputException;
+import io.superweight.find.VerificationText;
+import io.superweight.tokenizer.BosPolicy;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.ArrayList;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.OptionalDouble;
+
+/**
+ * Perplexity per token of a text of one's own, document by document, each in windows that are their
+ * own context. The first token of a window is scored only where BOS stands before it.
+ */
+public final class TextPerplexity implements Evaluation {
+  /** Tokens of a window, BOS included, where nobody wants another number. */
+  public static final int WINDOW = 512;
+
+  /** A rest of a document with fewer scored tokens is dropped. */
+  private static final int SHORTEST = 8;
+
+  private final String name;
+  private final Protocol protocol;
+  private final List<Request> requests;
+  private final int documents;
+
+  private TextPerplexity(String name, Protocol protocol, List<Request> requests, int documents) {
+    this.name = name;
+    this.protocol = protocol;
+    this.requests = List.copyOf(requests);
+    this.documents = documents;
+  }
+
+  /**
+   * Cuts a text. The limit of the settings is one of documents.
+   *
+   * @param name of the evaluation
+   * @throws InputException of kind TEXT where no document is long enough; of kind UNSUPPORTED where
+   *     BOS is asked for and the tokenizer has none
+   */
+  public static TextPerplexity of(
+      String name, VerificationText text, EvaluationSettings settings) {
+    int window = settings.window().orElse(Math.min(WINDOW, settings.maxLength()));
+    int taken = settings.taken(text.documents().size());
+    int[] start = settings.tokenizer().encode("", settings.bos());
+    boolean bosFirst = settings.tokenizer().bos().isPresent() && start.length == 1;
+    List<Request> requests = new ArrayList<>();
+    int documents = 0;
+    for (String document : text.documents().subList(0, taken)) {
+      List<int[]> windows =
+          cut(settings.tokenizer().encode(document), bosFirst ? start : new int[0], window);
+      for (int w = 0; w < windows.size(); w++) {
+        requests.add(new Request(documents, w, windows.get(w), 1));
+      }
+      documents += windows.isEmpty() ? 0 : 1;
+    }
+    if (requests.isEmpty()) {
+      throw new InputException(
+          InputException.Kind.TEXT,
+          text.name() + " has no document of " + (SHORTEST + 1) + " tokens: give some prose");
+    }
+    Protocol protocol =
+        new Protocol(
+            "text",
+            "",
+            text.name(),
+            List.of(new Protocol.Source(text.name(), sha256(text))),
+            documents == taken
+                ? List.of()
+                : List.of((taken - documents) + " documents are too short to be scored."),
+            bosFirst
+                ? "BOS first in every window"
+                : settings.bos() == BosPolicy.NEVER ? "none" : "none, as the model's tokenizer",
+            window,
+            documents,
+            text.documents().size());
+    return new TextPerplexity(name, protocol, requests, documents);
+  }
+
+  private static List<int[]> cut(int[] ids, int[] start, int window) {
+    List<int[]> windows = new ArrayList<>();
+    int body = window - start.length;
+    for (int from = 0; from < ids.length; from += body) {
+      int count = Math.min(body, ids.length - from);
+      if (start.length + count <= SHORTEST) {
+        break;
+      }
+      int[] tokens = new int[start.length + count];
+      System.arraycopy(start, 0, tokens, 0, start.length);
+      System.arraycopy(ids, from, tokens, start.length, count);
+      windows.add(tokens);
+    }
+    return windows;
+  }
+
+  private static String sha256(VerificationText text) {
+    try {
+      MessageDigest sha = MessageDigest.getInstance("SHA-256");
+      for (String document : text.documents()) {
+        sha.update(document.getBytes(StandardCharsets.UTF_8));
+        sha.update((byte) 0);
+      }
+      return HexFormat.of().formatHex(sha.digest());
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e); // each Java platform has it
+    }
+  }
+
+  @Override
+  public String name() {
+    return name;
+  }
+
+  @Override
+  public Protocol protocol() {
+    return protocol;
+  }
+
+  @Override
+  public List<Request> requests() {
+    return requests;
+  }
+
+  @Override
+  public List<Metric> metrics(List<Score> scores) {
+    double[] nats = new double[documents];
+    double[] tokens = new double[documents];
+    for (int r = 0; r < requests.size(); r++) {
+      nats[requests.get(r).document()] -= scores.get(r).logProbability();
+      tokens[requests.get(r).document()] += requests.get(r).scored();
+    }
+    return List.of(
+        new Metric(
+            "perplexity",
+            Metric.Link.EXP,
+            nats,
+            tokens,
+            OptionalDouble.empty(),
+            OptionalDouble.empty(),
+            false));
+  }
+}
