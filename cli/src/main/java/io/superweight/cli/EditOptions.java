@@ -37,7 +37,7 @@ final class EditOptions {
   private List<String> set = new ArrayList<>();
 
   @Option(
-      names = "--scale",
+      names = {"--scale", "--factors"},
       paramLabel = "[WEIGHTS=]FACTOR",
       description =
           "Multiply weights by a factor. Without WEIGHTS: those of --weights, one version of the model for each "

@@ -30,12 +30,32 @@ final class HelpSections {
                   "--rule",
                   "--rounds",
                   "--stability",
-                  "--quick")),
+                  "--quick",
+                  "--limit",
+                  "--window",
+                  "--store")),
+          new Section(
+              "Versions of the model",
+              List.of(
+                  "--zero",
+                  "--set",
+                  "--scale",
+                  "--factors",
+                  "--weights",
+                  "--prune-top",
+                  "--restore-activation")),
           new Section("Proof", List.of("--verify", "--importance", "--text", "--seed")),
           new Section(
               "Output",
               List.of(
-                  "--json", "--report", "--out", "--top", "--quiet", "--progress", "--no-color")),
+                  "--json",
+                  "--csv",
+                  "--report",
+                  "--out",
+                  "--top",
+                  "--quiet",
+                  "--progress",
+                  "--no-color")),
           new Section(
               "Machine", List.of("--threads", "--device", "--precision", "--activation-memory")),
           OTHERS);

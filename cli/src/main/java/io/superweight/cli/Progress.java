@@ -28,6 +28,12 @@ final class Progress implements PassListener, AutoCloseable {
   private long lastShown;
   private boolean barOpen;
   private boolean interrupted;
+  private String interruption = "interrupted";
+
+  /** What is known of the whole work: its share done, and words; empty where only passes are. */
+  private double share;
+
+  private String shareWords = "";
 
   /** Ctrl-C, or a signal that ends the program while it works, leaves one line behind. */
   private final Thread onInterrupt = new Thread(this::interrupt, "progress-end");
@@ -53,6 +59,7 @@ final class Progress implements PassListener, AutoCloseable {
   void stage(String name) {
     stage = name;
     pass = 0;
+    shareWords = "";
     lastShown = System.nanoTime();
     if (kind == Kind.BAR) {
       draw(stage + " …");
@@ -67,17 +74,37 @@ final class Progress implements PassListener, AutoCloseable {
     }
   }
 
+  /** How much of the stage is done, for work whose extent is known; passes no longer count. */
+  void share(double done, String words) {
+    share = Math.clamp(done, 0, 1);
+    shareWords = words;
+    show(share, stage + ", " + words);
+  }
+
+  /** What is said where the program is interrupted from now on. */
+  synchronized void onInterrupt(String line) {
+    interruption = line;
+  }
+
   @Override
   public void layerDone(int layer, int layers) {
     if (layer == 0) {
       pass++;
       return;
     }
+    String at = "layer " + layer + " of " + layers;
+    if (shareWords.isEmpty()) {
+      show((double) layer / layers, stage + ", pass " + pass + ", " + at);
+    } else {
+      show(share, stage + ", " + shareWords + ", " + at);
+    }
+  }
+
+  private void show(double done, String where) {
     long now = System.nanoTime();
-    String where = stage + ", pass " + pass + ", layer " + layer + " of " + layers;
     if (kind == Kind.BAR && now - lastShown >= BAR_EVERY_NANOS) {
       lastShown = now;
-      int filled = BAR_WIDTH * layer / layers;
+      int filled = (int) (BAR_WIDTH * done);
       draw("█".repeat(filled) + "░".repeat(BAR_WIDTH - filled) + " " + where);
     } else if (kind == Kind.PLAIN && now - lastShown >= PLAIN_EVERY_NANOS) {
       lastShown = now;
@@ -106,7 +133,7 @@ final class Progress implements PassListener, AutoCloseable {
   private synchronized void interrupt() {
     clear();
     interrupted = true;
-    err.println("superweight: interrupted");
+    err.println("superweight: " + interruption);
   }
 
   @Override

@@ -13,6 +13,7 @@ import picocli.CommandLine.Model.CommandSpec;
 enum Subcommand {
   FIND("find", FindCommand.HEADER),
   VERIFY("verify", VerifyCommand.HEADER),
+  SWEEP("sweep", SweepCommand.HEADER),
   CARD("card", CardCommand.HEADER),
   TRACE("trace", TraceCommand.HEADER),
   REPRODUCE("reproduce", ReproduceCommand.HEADER),
@@ -60,6 +61,7 @@ enum Subcommand {
     return switch (this) {
       case FIND -> new FindCommand();
       case VERIFY -> new VerifyCommand();
+      case SWEEP -> new SweepCommand();
       case CARD -> new CardCommand();
       case TRACE -> new TraceCommand();
       case REPRODUCE -> new ReproduceCommand();

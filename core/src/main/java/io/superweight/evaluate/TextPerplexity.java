@@ -41,8 +41,7 @@ public final class TextPerplexity implements Evaluation {
    * @throws InputException of kind TEXT where no document is long enough; of kind UNSUPPORTED where
    *     BOS is asked for and the tokenizer has none
    */
-  public static TextPerplexity of(
-      String name, VerificationText text, EvaluationSettings settings) {
+  public static TextPerplexity of(String name, VerificationText text, EvaluationSettings settings) {
     int window = settings.window().orElse(Math.min(WINDOW, settings.maxLength()));
     int taken = settings.taken(text.documents().size());
     int[] start = settings.tokenizer().encode("", settings.bos());
@@ -72,7 +71,7 @@ public final class TextPerplexity implements Evaluation {
                 ? List.of()
                 : List.of((taken - documents) + " documents are too short to be scored."),
             bosFirst
-                ? "BOS first in every window"
+                ? "first token of every window"
                 : settings.bos() == BosPolicy.NEVER ? "none" : "none, as the model's tokenizer",
             window,
             documents,

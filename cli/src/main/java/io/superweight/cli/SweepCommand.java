@@ -1,0 +1,186 @@
+package io.superweight.cli;
+
+import io.superweight.InputException;
+import io.superweight.evaluate.Evaluation;
+import io.superweight.evaluate.EvaluationSettings;
+import io.superweight.evaluate.TextPerplexity;
+import io.superweight.experiment.ScoreStore;
+import io.superweight.experiment.Sweep;
+import io.superweight.experiment.SweepProgress;
+import io.superweight.experiment.SweepResult;
+import io.superweight.find.VerificationText;
+import io.superweight.report.Numerals;
+import io.superweight.report.SweepCsv;
+import io.superweight.report.SweepJson;
+import io.superweight.report.SweepReport;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Optional;
+import picocli.CommandLine.Command;
+import picocli.CommandLine.Mixin;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.Parameters;
+import picocli.CommandLine.ParentCommand;
+
+/** {@code superweight sweep}. */
+@Command(
+    name = "sweep",
+    sortOptions = false,
+    header = SweepCommand.HEADER,
+    description = {
+      "",
+      "Every version of the model under every evaluation, beside the original, with paired intervals. With --store "
+          + "every score is kept as soon as it is there: what ended early, however it ended, goes on with the same "
+          + "command, and no score is computed twice.",
+      "",
+      "  superweight sweep --weights @found.json --factors 0,0.5,1,1.5,2 --store runs",
+      "  superweight sweep model.gguf --zero layers.11.mlp.down[507,1229] --text notes.txt"
+    },
+    parameterListHeading = "%n",
+    optionListHeading = "%nOptions:%n")
+final class SweepCommand implements Runnable {
+  /** The line of it in the list of commands. */
+  static final String HEADER =
+      "Score edited versions of a model side by side; resumes where it was interrupted.";
+
+  @ParentCommand private SuperweightCommand parent;
+
+  @Parameters(
+      index = "0",
+      arity = "0..1",
+      paramLabel = "MODEL",
+      description =
+          "The model, as of find. Without it: the small model that comes with Superweight.")
+  private String model;
+
+  @Mixin private EditOptions edits;
+
+  @Option(
+      names = "--text",
+      paramLabel = "FILE",
+      description =
+          "Perplexity of a text of one's own, documents separated by two or more blank lines")
+  private Path text;
+
+  @Option(
+      names = "--limit",
+      paramLabel = "N",
+      description = "Documents or windows of each evaluation at most, the first ones")
+  private Integer limit;
+
+  @Option(
+      names = "--window",
+      paramLabel = "N",
+      description = "Tokens of a window of text. Default: the protocol's own")
+  private Integer window;
+
+  @Option(
+      names = "--store",
+      paramLabel = "FOLDER",
+      description =
+          "Where scores are kept; made where there is none. Without it nothing outlasts the command")
+  private Path store;
+
+  @Mixin private JsonOption json;
+
+  @Option(
+      names = "--csv",
+      paramLabel = "FILE",
+      description = "Write a table with one line for each version, evaluation and metric")
+  private Path csv;
+
+  @Mixin private ModelOptions options;
+
+  @Override
+  public void run() {
+    Terminal terminal = options.terminal(parent);
+    Optional<OutputFile> document = json.file();
+    Optional<OutputFile> table = Optional.ofNullable(csv).map(path -> OutputFile.at(path, "--csv"));
+    SweepReport report;
+    try (Progress progress = options.progress(terminal, false);
+        OpenModel open = OpenModel.open(model, options, progress);
+        ScoreStore scores = store == null ? ScoreStore.inMemory() : ScoreStore.open(store)) {
+      tellRepairs(scores, progress);
+      Sweep sweep = new Sweep(edits.models(open), evaluations(open), options.activationMemory());
+      progress.stage("scoring");
+      SweepResult result = sweep.run(open.transformer(), scores, done -> show(done, progress));
+      report = new SweepReport(Version.number(), open.facts(), result);
+    }
+    table.ifPresent(file -> file.write(out -> SweepCsv.write(report, out)));
+    json.write(
+        terminal,
+        document,
+        out -> SweepJson.write(report, out),
+        () -> SweepTable.print(report, terminal));
+  }
+
+  private List<Evaluation> evaluations(OpenModel open) {
+    EvaluationSettings settings =
+        EvaluationSettings.of(
+                open.tokenizer(),
+                open.transformer().architecture().family(),
+                open.transformer().maxPositions())
+            .withBos(options.bos());
+    if (limit != null) {
+      settings = settings.withLimit(FindCommand.positive("--limit", limit));
+    }
+    if (window != null) {
+      if (window < 2 || window > open.transformer().maxPositions()) {
+        throw new InputException(
+            InputException.Kind.USAGE,
+            "--window must lie between 2 and the model's context of "
+                + open.transformer().maxPositions());
+      }
+      settings = settings.withWindow(window);
+    }
+    List<Evaluation> evaluations = new ArrayList<>();
+    if (text != null) {
+      evaluations.add(TextPerplexity.of("text", VerificationText.of(text), settings));
+    }
+    if (evaluations.isEmpty()) {
+      evaluations.add(TextPerplexity.of("prose", VerificationText.builtIn(), settings));
+    }
+    return evaluations;
+  }
+
+  private static void tellRepairs(ScoreStore scores, Progress progress) {
+    if (scores.cutOff() > 0) {
+      progress.line(
+          "the store ended within a line: its last "
+              + Numerals.counted(scores.cutOff(), "byte")
+              + " were dropped and are computed again");
+    }
+    if (scores.damaged() > 0) {
+      progress.line(
+          Numerals.counted(scores.damaged(), "line")
+              + " of the store do not fit their checksums and are computed again");
+    }
+  }
+
+  private void show(SweepProgress done, Progress progress) {
+    if (store != null) {
+      progress.onInterrupt(
+          "interrupted; "
+              + store
+              + " holds "
+              + Numerals.count(done.scores())
+              + " of "
+              + Numerals.count(done.ofScores())
+              + " scores, the same command goes on from there");
+    }
+    String left =
+        done.secondsLeft().isPresent()
+            ? ", " + Numerals.seconds(done.secondsLeft().getAsDouble()) + " left"
+            : "";
+    progress.share(
+        done.ofScores() == 0 ? 1 : (double) done.scores() / done.ofScores(),
+        Numerals.count(done.scores())
+            + " of "
+            + Numerals.count(done.ofScores())
+            + " scores"
+            + left
+            + ", "
+            + Shown.text(done.evaluation()));
+  }
+}
