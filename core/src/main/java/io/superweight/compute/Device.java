@@ -1,6 +1,7 @@
 package io.superweight.compute;
 
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.Optional;
 
@@ -59,6 +60,32 @@ public interface Device extends AutoCloseable {
    * computed again with other weights, x rounded as {@link #matmul} with w rounds it.
    */
   void matmulColumn(Buffer x, Matrix w, float[] weights, Buffer y, int column);
+
+  /**
+   * A matrix in float32, as {@link #matmul} reads it. Devices whose memory is not the host's
+   * override this and the two below.
+   *
+   * @param out {@code [rows, cols]}, also of a transposed matrix
+   */
+  default void decode(Matrix w, Buffer out) {
+    for (int r = 0; r < w.rows(); r++) {
+      float[] row = row(w, r);
+      MemorySegment.copy(row, 0, host(out), ValueLayout.JAVA_FLOAT, 4L * r * w.cols(), row.length);
+    }
+  }
+
+  /** {@code x[row, col] = value}. */
+  default void put(Buffer x, int row, int col, float value) {
+    host(x).set(ValueLayout.JAVA_FLOAT, 4 * ((long) row * x.cols() + col), value);
+  }
+
+  /**
+   * {@code y[m, n] = Σ_k x[m, k] · w[n, k]} with a matrix that may change from call to call.
+   *
+   * @param w {@code [N, cols]}
+   * @param rounded whether x is rounded to bfloat16 first, whatever w holds
+   */
+  void matmul(Buffer x, Buffer w, boolean rounded, Buffer y);
 
   /** {@code out[i, :] = table[ids[i], :]}. */
   void embed(Matrix table, int[] ids, Buffer out);

@@ -35,15 +35,28 @@ final class ForwardPass implements AutoCloseable {
   /** Rows of the stream that go through a layer together; a longer sequence goes alone. */
   private static final int CHUNK_ROWS = 1024;
 
+  /** Edited rows of a matrix below which a copy of it is never worth it. */
+  private static final int MANY_EDITED_ROWS = 8;
+
+  /** Rows of x whose product with one row of W costs as much as decoding and copying it. */
+  private static final long DECODING_ROWS = 8;
+
   /**
    * One sequence of one variant: rows {@code from} to {@code from + count} of the stream.
    *
    * @param position of its first row in the sequence
+   * @param stem the lane whose tokens come before its own; null where nothing does
    */
-  record Lane(Slot slot, int sequence, int from, int count, int position) {
-    /** Its last row alone. */
-    Lane tail() {
-      return new Lane(slot, sequence, from + count - 1, 1, position + count - 1);
+  record Lane(Slot slot, int sequence, int from, int count, int position, Lane stem) {
+    /** Its last rows alone. */
+    Lane tail(int rows) {
+      int skipped = count - rows;
+      return new Lane(slot, sequence, from + skipped, rows, position + skipped, stem);
+    }
+
+    /** Tokens before and in it. */
+    int end() {
+      return position + count;
     }
   }
 
@@ -57,6 +70,11 @@ final class ForwardPass implements AutoCloseable {
         rows += lanes.get(n).count();
       }
       return new Chunk(List.copyOf(lanes), starts, rows);
+    }
+
+    /** Keys that its branches see, each with a copy of its stem's. */
+    int branchKeys() {
+      return lanes.stream().filter(lane -> lane.stem() != null).mapToInt(Lane::end).sum();
     }
 
     /** Whether its rows are neighbours in the stream, too. */
@@ -85,7 +103,25 @@ final class ForwardPass implements AutoCloseable {
     /** Part name, row, column: the value. */
     final Map<String, TreeMap<Integer, Map<Integer, Float>>> edits = new HashMap<>();
 
+    /** Those that have rows, in order. */
     List<Lane> lanes;
+
+    /** By sequence; null for one without rows. */
+    Lane[] laneOf;
+
+    /**
+     * Whether its products with a matrix read a changed copy of it, rather than that single output
+     * channels are computed again: a function of counts, of the edits alone and the rows of x.
+     */
+    boolean rebinds(Linear w, int rows) {
+      if (variant.weights().stream().anyMatch(transform -> transform.wants(w.part()))) {
+        return true;
+      }
+      TreeMap<Integer, Map<Integer, Float>> edited = edits.get(w.part());
+      return edited != null
+          && edited.size() >= MANY_EDITED_ROWS
+          && (long) edited.size() * rows > DECODING_ROWS * w.matrix().rows();
+    }
 
     Slot(Part part, Variant variant, int caller, int join) {
       this.part = part;
@@ -113,7 +149,19 @@ final class ForwardPass implements AutoCloseable {
     Part(Batch batch, int layers) {
       this.batch = batch;
       this.layers = Math.min(layers, batch.layers());
-      this.rowsOfSlot = batch.sequences().stream().mapToInt(ids -> ids.length).sum();
+      this.rowsOfSlot = IntStream.range(0, batch.sequences().size()).map(batch::rows).sum();
+    }
+
+    /**
+     * Rows that products of this batch alone go through together, or 0 where its lanes may stand
+     * beside others.
+     */
+    int pinnedRows() {
+      return batch.head() == Head.SCORE_WANTED
+          ? families(slots.getFirst().lanes).stream()
+              .mapToInt(family -> family.stream().mapToInt(Lane::count).sum())
+              .reduce(CHUNK_ROWS, Math::max)
+          : 0;
     }
 
     int firstRow() {
@@ -164,6 +212,19 @@ final class ForwardPass implements AutoCloseable {
   private final int capacity;
   private Buffer[] cachedKeys;
   private Buffer[] cachedValues;
+
+  /** Rows up to which lanes of several slots go together. */
+  private int freeRows;
+
+  /** Keys and values that branches see, {@code [Σ (stem + own), keys]}. */
+  private Buffer branchKeys;
+
+  private Buffer branchValues;
+
+  /** A changed matrix, and the memory that it alone takes. */
+  private Buffer bound;
+
+  private Device.Scope boundScope;
   private int past;
 
   ForwardPass(
@@ -176,27 +237,70 @@ final class ForwardPass implements AutoCloseable {
       PassListener listener) {
     this(architecture, weights, device, 0, memory, pages, listener);
     int rows = 0;
+    int free = 0; // of lanes that may stand beside others
     int longest = 0;
+    int pinned = 0;
+    int branched = 0;
     for (Batch batch : batches) {
       Part part = part(batch);
       parts.add(part);
       for (Slot slot : part.slots) {
-        slot.lanes = new ArrayList<>();
-        for (int q = 0; q < batch.sequences().size(); q++) {
-          int count = batch.sequences().get(q).length;
-          longest = Math.max(longest, count);
-          slot.lanes.add(new Lane(slot, q, rows, count, 0));
-          rows = Math.addExact(rows, count);
+        rows = lay(slot, rows);
+      }
+      if (part.pinnedRows() > 0) {
+        for (Chunk chunk : pinnedChunks(part.slots.getFirst(), part.pinnedRows())) {
+          pinned = Math.max(pinned, chunk.rows());
+          branched = Math.max(branched, chunk.branchKeys());
         }
+      } else {
+        free += part.slots.size() * part.rowsOfSlot;
+        longest = batch.sequences().stream().mapToInt(ids -> ids.length).reduce(longest, Math::max);
       }
     }
     try {
       stream = room(rows, architecture.hiddenSize(), 1)[0];
-      allocateScratch(Math.min(rows, Math.max(CHUNK_ROWS, longest)));
+      freeRows = Math.min(free, Math.max(CHUNK_ROWS, longest));
+      allocateScratch(Math.max(freeRows, pinned));
+      if (branched > 0) {
+        int keyWidth = keys.cols();
+        branchKeys = scope.allocate(branched, keyWidth);
+        branchValues = scope.allocate(branched, keyWidth);
+      }
     } catch (RuntimeException | Error e) {
       close();
       throw e;
     }
+  }
+
+  /** Gives the sequences of a slot their rows, from {@code rows} on; the first row behind them. */
+  private static int lay(Slot slot, int rows) {
+    Batch batch = slot.part.batch;
+    int from = rows;
+    slot.lanes = new ArrayList<>();
+    slot.laneOf = new Lane[batch.sequences().size()];
+    for (int q = 0; q < slot.laneOf.length; q++) {
+      int count = batch.rows(q);
+      int after = batch.places().get(q).after();
+      Lane stem = after < 0 ? null : slot.laneOf[after];
+      if (count > 0) {
+        slot.laneOf[q] = new Lane(slot, q, from, count, stem == null ? 0 : stem.count(), stem);
+        slot.lanes.add(slot.laneOf[q]);
+        from = Math.addExact(from, count);
+      }
+    }
+    return from;
+  }
+
+  /** Lanes with those that continue them. */
+  private static List<List<Lane>> families(List<Lane> lanes) {
+    List<List<Lane>> families = new ArrayList<>();
+    for (Lane lane : lanes) {
+      if (lane.stem() == null) {
+        families.add(new ArrayList<>());
+      }
+      families.getLast().add(lane);
+    }
+    return families;
   }
 
   /** So many buffers of what grows with the text: in memory, or beyond the bound in a file. */
@@ -303,6 +407,12 @@ final class ForwardPass implements AutoCloseable {
     for (ScalarEdit edit : variant.edits()) {
       first = Math.min(first, edit.coordinate().layer());
     }
+    for (String part :
+        variant.weights().isEmpty() ? List.<String>of() : weights.editable.keySet()) {
+      if (variant.weights().stream().anyMatch(transform -> transform.wants(part))) {
+        first = Math.min(first, new Coordinate(part, 0, 0).layer());
+      }
+    }
     for (ActivationTransform transform : variant.transforms()) {
       if (transform.wants(Site.of(Site.Kind.EMBED))) {
         return 0;
@@ -368,8 +478,11 @@ final class ForwardPass implements AutoCloseable {
     boolean head = parts.stream().anyMatch(part -> part.batch.head() != Head.SKIP);
     ahead = pages.begin(head ? layers + 1 : layers, mostExperts(stream.rows()));
     for (Part part : parts) {
-      embed(part.batch.sequences(), part.firstRow());
-      announceEmbedding(part.slots.getFirst());
+      Slot trunk = part.slots.getFirst();
+      embed(
+          trunk.lanes,
+          trunk.lanes.stream().map(lane -> part.batch.sequences().get(lane.sequence())).toList());
+      announceEmbedding(trunk);
     }
     listener.layerDone(0, layers);
     for (int i = 0; i < layers; i++) {
@@ -439,9 +552,9 @@ final class ForwardPass implements AutoCloseable {
     }
     List<Lane> lanes = new ArrayList<>();
     for (int s = 0; s < slots.size(); s++) {
-      lanes.add(new Lane(slots.get(s), s, s * count, count, past));
+      lanes.add(new Lane(slots.get(s), s, s * count, count, past, null));
     }
-    embed(List.of(newest), 0);
+    embed(lanes, List.of(newest));
     Chunk all = Chunk.of(lanes);
     for (int i = 0; i < architecture.layers(); i++) {
       endIfInterrupted(i);
@@ -461,16 +574,17 @@ final class ForwardPass implements AutoCloseable {
     }
   }
 
-  /** Token embeddings of the sequences into rows {@code from} on. */
-  private void embed(List<int[]> sequences, int from) {
-    int rows = sequences.stream().mapToInt(ids -> ids.length).sum();
+  /** Embeddings of the first tokens of each sequence into the rows of its lane. */
+  private void embed(List<Lane> lanes, List<int[]> sequences) {
+    int from = lanes.getFirst().from();
+    int rows = lanes.getLast().from() + lanes.getLast().count() - from;
     int[] ids = new int[rows];
     int[] positions = new int[rows];
     int at = 0;
-    for (int[] sequence : sequences) {
-      for (int t = 0; t < sequence.length; t++) {
-        ids[at] = sequence[t];
-        positions[at++] = past + t;
+    for (int n = 0; n < lanes.size(); n++) {
+      for (int t = 0; t < lanes.get(n).count(); t++) {
+        ids[at] = sequences.get(n)[t];
+        positions[at++] = lanes.get(n).position() + t;
       }
     }
     Buffer target = stream.rows(from, rows);
@@ -496,9 +610,14 @@ final class ForwardPass implements AutoCloseable {
     List<Lane> open = new ArrayList<>();
     int rows = 0;
     for (Part part : parts) {
+      int pinned = part.pinnedRows();
       for (Slot slot : part.active(layer)) {
+        if (pinned > 0) {
+          chunks.addAll(pinnedChunks(slot, pinned));
+          continue;
+        }
         for (Lane lane : slot.lanes) {
-          if (rows + lane.count() > normed.rows()) {
+          if (rows + lane.count() > freeRows) {
             chunks.add(Chunk.of(open));
             open.clear();
             rows = 0;
@@ -511,6 +630,25 @@ final class ForwardPass implements AutoCloseable {
     if (!open.isEmpty()) {
       chunks.add(Chunk.of(open));
     }
+    return chunks;
+  }
+
+  /** The lanes of a slot alone, families together. */
+  private static List<Chunk> pinnedChunks(Slot slot, int mostRows) {
+    List<Chunk> chunks = new ArrayList<>();
+    List<Lane> open = new ArrayList<>();
+    int rows = 0;
+    for (List<Lane> family : families(slot.lanes)) {
+      int more = family.stream().mapToInt(Lane::count).sum();
+      if (rows + more > mostRows) {
+        chunks.add(Chunk.of(open));
+        open.clear();
+        rows = 0;
+      }
+      open.addAll(family);
+      rows += more;
+    }
+    chunks.add(Chunk.of(open));
     return chunks;
   }
 
@@ -542,8 +680,8 @@ final class ForwardPass implements AutoCloseable {
   }
 
   /**
-   * Of the last layer only what the head looks at: where nobody watches the layer and only the last
-   * logits are wanted, the last row of each lane.
+   * Of the last layer only what the head looks at, where nobody watches it: the last row of each
+   * lane where only the last logits are wanted, the rows from the first one that tells something.
    */
   private Chunk needed(int layer, Chunk chunk) {
     if (layer < architecture.layers() - 1) {
@@ -551,12 +689,15 @@ final class ForwardPass implements AutoCloseable {
     }
     List<Lane> lanes =
         chunk.lanes().stream()
-            .map(lane ->
-                lane.slot().part.batch.head() == Head.LAST_LOGITS
-                        && lane.count() > 1
-                        && !watched(lane, layer)
-                    ? lane.tail()
-                    : lane)
+            .map(lane -> {
+              int rows =
+                  switch (lane.slot().part.batch.head()) {
+                    case LAST_LOGITS -> 1;
+                    case SCORE_WANTED -> lane.slot().part.batch.wantedTail(lane.sequence());
+                    default -> lane.count();
+                  };
+              return rows < lane.count() && !watched(lane, layer) ? lane.tail(rows) : lane;
+            })
             .toList();
     return lanes.equals(chunk.lanes()) ? chunk : Chunk.of(lanes);
   }
@@ -672,18 +813,28 @@ final class ForwardPass implements AutoCloseable {
       }
     }
     List<Span> spans = new ArrayList<>();
+    List<Span> branches = new ArrayList<>();
+    int stemRow = 0;
+    int branchRow = 0;
     for (int n = 0; n < chunk.starts().length; n++) {
       Lane lane = chunk.lanes().get(n);
       int row = chunk.starts()[n];
       int askingRow = asking.starts()[n];
       int askingCount = asking.lanes().get(n).count();
-      if (capacity == 0) {
-        spans.add(new Span(askingRow, askingCount, row, lane.count()));
-      } else {
+      if (capacity > 0) {
         int cacheRow = lane.sequence() * capacity;
         device.copy(k.rows(row, lane.count()), cachedKeys[i].rows(cacheRow + past, lane.count()));
         device.copy(v.rows(row, lane.count()), cachedValues[i].rows(cacheRow + past, lane.count()));
         spans.add(new Span(askingRow, askingCount, cacheRow, past + lane.count()));
+      } else if (lane.stem() == null) {
+        stemRow = row;
+        spans.add(new Span(askingRow, askingCount, row, lane.count()));
+      } else {
+        int before = lane.stem().count();
+        concatenate(k, stemRow, before, row, lane.count(), branchKeys, branchRow);
+        concatenate(v, stemRow, before, row, lane.count(), branchValues, branchRow);
+        branches.add(new Span(askingRow, askingCount, branchRow, lane.end()));
+        branchRow += lane.end();
       }
     }
     if (capacity > 0) {
@@ -691,14 +842,21 @@ final class ForwardPass implements AutoCloseable {
       allValues = cachedValues[i];
     }
     Buffer y = attended.rows(0, asking.rows());
-    device.attention(
-        asked,
-        allKeys,
-        allValues,
-        y,
-        spans,
+    AttentionSpec how =
         new AttentionSpec(
-            a.heads(), a.keyValueHeads(), a.headDim(), a.scale(), a.softcap(), spec.window()));
+            a.heads(), a.keyValueHeads(), a.headDim(), a.scale(), a.softcap(), spec.window());
+    device.attention(asked, allKeys, allValues, y, spans, how);
+    if (!branches.isEmpty()) {
+      Buffer stemAndOwnKeys = branchKeys.rows(0, branchRow);
+      device.attention(asked, stemAndOwnKeys, branchValues.rows(0, branchRow), y, branches, how);
+    }
+  }
+
+  /** Rows of a stem, then a branch's own, to row {@code at} on. */
+  private void concatenate(
+      Buffer from, int stemRow, int stemCount, int row, int count, Buffer to, int at) {
+    device.copy(from.rows(stemRow, stemCount), to.rows(at, stemCount));
+    device.copy(from.rows(row, count), to.rows(at + stemCount, count));
   }
 
   /** Rotates queries and keys, together the neighbouring lanes whose frequencies are the same. */
@@ -707,18 +865,18 @@ final class ForwardPass implements AutoCloseable {
     boolean interleaved = architecture.attention().interleavedRope();
     List<Lane> all = chunk.lanes();
     for (int from = 0, to; from < all.size(); from = to) {
-      int regime = rope.regime(past + all.get(from).count());
+      int regime = rope.regime(all.get(from).end());
       int length = 0;
       int rows = 0;
-      for (to = from; to < all.size() && rope.regime(past + all.get(to).count()) == regime; to++) {
-        length = Math.max(length, past + all.get(to).count());
+      for (to = from; to < all.size() && rope.regime(all.get(to).end()) == regime; to++) {
+        length = Math.max(length, all.get(to).end());
         rows += all.get(to).count();
       }
       int[] positions = new int[rows];
       int at = 0;
       for (Lane lane : all.subList(from, to)) {
         for (int t = 0; t < lane.count(); t++) {
-          positions[at++] = past + t;
+          positions[at++] = lane.position() + t;
         }
       }
       RopeTables.Table table = ropes.of(rope, length, capacity);
@@ -832,28 +990,78 @@ final class ForwardPass implements AutoCloseable {
    * @param rowsOfChunk where x holds only some rows of the chunk, which; ascending
    */
   private void linear(Linear w, Buffer x, Buffer y, Chunk chunk, int[] rowsOfChunk) {
-    device.matmul(x, w.matrix(), y);
-    for (int from = 0; from < chunk.lanes().size(); ) {
-      Slot slot = chunk.lanes().get(from).slot();
-      int to = from;
-      while (to < chunk.lanes().size() && chunk.lanes().get(to).slot() == slot) {
-        to++;
+    List<Run> runs = runs(chunk, rowsOfChunk);
+    // A run whose matrix is another one needs no product with the stored one.
+    if (!runs.stream().allMatch(run -> run.slot.rebinds(w, run.count()))) {
+      device.matmul(x, w.matrix(), y);
+    }
+    for (Run run : runs) {
+      if (run.count() == 0) {
+        continue;
       }
-      Map<Integer, Map<Integer, Float>> rows = slot.edits.get(w.part());
-      if (rows != null) {
-        int begin = chunk.starts()[from];
-        int end = to < chunk.starts().length ? chunk.starts()[to] : chunk.rows();
-        if (rowsOfChunk != null) {
-          begin = firstAtLeast(rowsOfChunk, begin);
-          end = firstAtLeast(rowsOfChunk, end);
-        }
-        edit(w.matrix(), rows, x, y, begin, end);
+      if (run.slot.rebinds(w, run.count())) {
+        rebound(run.slot, w, x.rows(run.begin, run.count()), y.rows(run.begin, run.count()));
+      } else if (run.slot.edits.containsKey(w.part())) {
+        edit(w.matrix(), run.slot.edits.get(w.part()), x, y, run.begin, run.end);
       }
-      from = to;
     }
     if (w.bias() != null) {
       device.addBias(y, w.bias());
     }
+  }
+
+  /** Rows of a product that belong to one slot. */
+  private record Run(Slot slot, int begin, int end) {
+    int count() {
+      return end - begin;
+    }
+  }
+
+  private static List<Run> runs(Chunk chunk, int[] rowsOfChunk) {
+    List<Run> runs = new ArrayList<>();
+    for (int from = 0, to; from < chunk.lanes().size(); from = to) {
+      Slot slot = chunk.lanes().get(from).slot();
+      to = from;
+      while (to < chunk.lanes().size() && chunk.lanes().get(to).slot() == slot) {
+        to++;
+      }
+      int begin = chunk.starts()[from];
+      int end = to < chunk.starts().length ? chunk.starts()[to] : chunk.rows();
+      if (rowsOfChunk != null) {
+        begin = firstAtLeast(rowsOfChunk, begin);
+        end = firstAtLeast(rowsOfChunk, end);
+      }
+      runs.add(new Run(slot, begin, end));
+    }
+    return runs;
+  }
+
+  /**
+   * {@code y = x · Wᵀ} with the matrix that a variant makes of W: float32 scratch for this product,
+   * decoded, edited and transformed.
+   */
+  private void rebound(Slot slot, Linear w, Buffer x, Buffer y) {
+    Matrix stored = w.matrix();
+    long values = (long) stored.rows() * stored.cols();
+    if (bound == null || bound.data().byteSize() < 4 * values) {
+      if (boundScope != null) {
+        boundScope.close();
+      }
+      boundScope = device.scope();
+      bound = boundScope.allocate(stored.rows(), stored.cols());
+    }
+    Buffer matrix = narrow(bound, stored.rows(), stored.cols());
+    device.decode(stored, matrix);
+    slot.edits
+        .getOrDefault(w.part(), new TreeMap<>())
+        .forEach((row, columns) ->
+            columns.forEach((column, value) -> device.put(matrix, row, column, value)));
+    for (WeightTransform transform : slot.variant.weights()) {
+      if (transform.wants(w.part())) {
+        transform.transform(w.part(), matrix, device);
+      }
+    }
+    device.matmul(x, matrix, device.precision().rounds(stored.dtype()), y);
   }
 
   private void edit(
@@ -993,6 +1201,9 @@ final class ForwardPass implements AutoCloseable {
     if (spill != null) {
       spill.close();
     }
+    if (boundScope != null) {
+      boundScope.close();
+    }
     scope.close();
   }
 
@@ -1033,6 +1244,10 @@ final class ForwardPass implements AutoCloseable {
     }
 
     PassResult run() {
+      if (head == Head.SCORE_WANTED) {
+        scoreWanted();
+        return new PassResult(logits, logProbabilities, divergence, greedy);
+      }
       if (head == Head.SCORE) {
         for (int v = 0; v < slots.length; v++) {
           for (int q = 0; q < sequences.size(); q++) {
@@ -1050,7 +1265,7 @@ final class ForwardPass implements AutoCloseable {
       for (int q = 0; q < sequences.size(); q++) {
         int length = sequences.get(q).length;
         switch (head) {
-          case SKIP -> {}
+          case SKIP, SCORE_WANTED -> {}
           case LAST_LOGITS, ALL_LOGITS -> {
             int first = head == Head.LAST_LOGITS ? length - 1 : 0;
             for (int v = 0; v < slots.length; v++) {
@@ -1091,6 +1306,93 @@ final class ForwardPass implements AutoCloseable {
           .anyMatch(slot ->
               slot.part.batch.probes().stream().anyMatch(probe -> probe.wants(site))
                   || slot.variant.transforms().stream().anyMatch(t -> t.wants(site)));
+    }
+
+    /**
+     * A token that is scored.
+     *
+     * @param at its index among those of its sequence
+     * @param lane the sequence whose rows tell it: its own, or the stem's
+     * @param row of the lane
+     */
+    private record Wanted(int sequence, int at, int target, int lane, int row) {}
+
+    /** Only what is wanted; a tile is of one variant, and each block is read for all variants. */
+    private void scoreWanted() {
+      List<Wanted> all = new ArrayList<>();
+      for (int q = 0; q < sequences.size(); q++) {
+        Batch.Place place = slots[0].part.batch.places().get(q);
+        int[] ids = sequences.get(q);
+        for (int t = place.from(); t < ids.length; t++) {
+          int at = t - place.from();
+          int last = t == 0 ? sequences.get(place.after()).length - 1 : 0;
+          all.add(
+              t > 0
+                  ? new Wanted(q, at, ids[t], q, t - 1)
+                  : new Wanted(q, at, ids[t], place.after(), last));
+        }
+        for (int v = 0; v < slots.length; v++) {
+          logProbabilities[v][q] = new double[ids.length - place.from()];
+          greedy[v][q] = new int[ids.length - place.from()];
+        }
+      }
+      for (int first = 0; first < all.size(); first += ROWS) {
+        wantedTile(all.subList(first, Math.min(all.size(), first + ROWS)));
+      }
+    }
+
+    private void wantedTile(List<Wanted> wanted) {
+      int rows = wanted.size();
+      int vocabulary = architecture.vocabularySize();
+      try (Device.Scope local = device.scope()) {
+        Buffer[] x = new Buffer[slots.length];
+        BlockedSoftmax[] softmax = new BlockedSoftmax[slots.length];
+        for (int v = 0; v < slots.length; v++) {
+          x[v] = local.allocate(rows, architecture.hiddenSize());
+          softmax[v] = new BlockedSoftmax(rows);
+          Lane[] lanes = slots[v].laneOf;
+          device.gatherRows(
+              stream, wanted.stream().mapToInt(w -> lanes[w.lane].from() + w.row).toArray(), x[v]);
+          norm(x[v], weights.finalNorm, x[v]);
+          tellWanted(lanes, wanted, x[v]);
+        }
+        Buffer room = local.allocate(rows, Math.min(COLUMNS, vocabulary));
+        double[] none = new double[rows];
+        for (int column = 0; column < vocabulary; column += COLUMNS) {
+          int from = column;
+          int count = Math.min(COLUMNS, vocabulary - column);
+          int[] inBlock =
+              wanted.stream()
+                  .mapToInt(w -> from <= w.target && w.target < from + count ? w.target - from : -1)
+                  .toArray();
+          Buffer out = narrow(room, rows, count);
+          for (int v = 0; v < slots.length; v++) {
+            headBlock(x[v], column, out);
+            softmax[v].add(device.logitBlock(out, inBlock), column, none);
+          }
+        }
+        for (int v = 0; v < slots.length; v++) {
+          for (int r = 0; r < rows; r++) {
+            Wanted w = wanted.get(r);
+            logProbabilities[v][w.sequence][w.at] = softmax[v].logProbability(r);
+            greedy[v][w.sequence][w.at] = softmax[v].greedy(r);
+          }
+        }
+      }
+    }
+
+    /** Announces the normed rows, those of a lane that follow each other together. */
+    private void tellWanted(Lane[] lanes, List<Wanted> wanted, Buffer x) {
+      for (int from = 0, to; from < wanted.size(); from = to) {
+        Lane lane = lanes[wanted.get(from).lane];
+        to = from;
+        while (to < wanted.size() && lanes[wanted.get(to).lane] == lane) {
+          to++;
+        }
+        int[] tokens =
+            wanted.subList(from, to).stream().mapToInt(w -> lane.position() + w.row).toArray();
+        tell(Site.of(Site.Kind.FINAL_NORM), x.rows(from, to - from), lane, tokens);
+      }
     }
 
     /** Positions {@code first} to {@code first + count} of a sequence, in all variants. */

@@ -207,7 +207,7 @@ public final class Transformer implements AutoCloseable {
    *     been interrupted
    */
   public List<PassResult> forward(List<Batch> batches) {
-    batches.forEach(batch -> check(batch.sequences(), batch.variants()));
+    batches.forEach(this::check);
     try (ForwardPass pass =
         new ForwardPass(architecture, weights, device, batches, memory, pages, listener)) {
       return pass.run();
@@ -255,6 +255,38 @@ public final class Transformer implements AutoCloseable {
     }
   }
 
+  /**
+   * Whether a sequence of {@code length} tokens is computed up to {@code shared} tokens as one that
+   * is not longer is: not where the frequencies of its rotary embedding depend on its length.
+   */
+  public boolean sharesPrefix(int shared, int length) {
+    return architecture.layerSpecs().stream()
+        .flatMap(spec -> spec.rope().stream())
+        .allMatch(rope -> rope.regime(shared) == rope.regime(length));
+  }
+
+  private void check(Batch batch) {
+    if (batch.head() != Head.SCORE_WANTED) {
+      check(batch.sequences(), batch.variants());
+      return;
+    }
+    for (int q = 0; q < batch.sequences().size(); q++) {
+      if (batch.position(q) + batch.rows(q) > maxPositions()) {
+        throw tooLong(batch.position(q) + batch.rows(q));
+      }
+      if (batch.position(q) + batch.rows(q) == 0) {
+        throw new IllegalArgumentException("one token alone tells nothing");
+      }
+      checkIds(batch.sequences().get(q));
+    }
+    for (Variant variant : batch.variants()) {
+      if (variant.transforms().stream().anyMatch(t -> t.wants(Site.of(Site.Kind.LOGITS)))) {
+        throw new IllegalArgumentException(variant.name() + " changes logits that are never whole");
+      }
+    }
+    checkEdits(batch.variants());
+  }
+
   private void check(List<int[]> sequences, List<Variant> variants) {
     if (sequences.isEmpty() || variants.isEmpty()) {
       throw new IllegalArgumentException("a pass needs sequences and variants");
@@ -267,18 +299,26 @@ public final class Transformer implements AutoCloseable {
       if (sequence.length > maxPositions()) {
         throw tooLong(sequence.length);
       }
-      for (int id : sequence) {
-        if (id < 0 || id >= vocabularySize()) {
-          throw new InputException(
-              InputException.Kind.TEXT,
-              "token id "
-                  + id
-                  + " is outside of the model's vocabulary of "
-                  + vocabularySize()
-                  + "; do tokenizer and model belong together?");
-        }
+      checkIds(sequence);
+    }
+    checkEdits(variants);
+  }
+
+  private void checkIds(int[] sequence) {
+    for (int id : sequence) {
+      if (id < 0 || id >= vocabularySize()) {
+        throw new InputException(
+            InputException.Kind.TEXT,
+            "token id "
+                + id
+                + " is outside of the model's vocabulary of "
+                + vocabularySize()
+                + "; do tokenizer and model belong together?");
       }
     }
+  }
+
+  private void checkEdits(List<Variant> variants) {
     for (Variant variant : variants) {
       for (ScalarEdit edit : variant.edits()) {
         require(edit.coordinate());

@@ -9,14 +9,25 @@ import java.util.List;
  * @param name for reports
  * @param edits weights with other values; at most one for a coordinate
  * @param transforms replacements of activations, applied in order
+ * @param weights replacements of whole matrices, applied in order, after the edits
  */
-public record Variant(String name, List<ScalarEdit> edits, List<ActivationTransform> transforms) {
+public record Variant(
+    String name,
+    List<ScalarEdit> edits,
+    List<ActivationTransform> transforms,
+    List<WeightTransform> weights) {
   /** The model as it is. */
   public static final Variant INTACT = new Variant("intact", List.of(), List.of());
 
   public Variant {
     edits = List.copyOf(edits);
     transforms = List.copyOf(transforms);
+    weights = List.copyOf(weights);
+  }
+
+  /** Without replacements of matrices. */
+  public Variant(String name, List<ScalarEdit> edits, List<ActivationTransform> transforms) {
+    this(name, edits, transforms, List.of());
   }
 
   /** The model with some weights zeroed. */

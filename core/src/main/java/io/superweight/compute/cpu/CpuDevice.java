@@ -7,6 +7,7 @@ import io.superweight.compute.Device;
 import io.superweight.compute.LogitBlock;
 import io.superweight.compute.Matrix;
 import io.superweight.compute.Precision;
+import io.superweight.tensor.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -236,6 +237,57 @@ public final class CpuDevice implements Device {
           product.column(
               x.data(), from, to, weights, precision.rounds(w.dtype()), y.data(), y.cols(), column);
         });
+  }
+
+  @Override
+  public void decode(Matrix w, Buffer out) {
+    require(
+        out.rows() == w.rows() && out.cols() == w.cols(),
+        "[" + w.rows() + ", " + w.cols() + "] does not fit " + shape(out));
+    int rowsOfTask = (int) Math.max(1, GRAIN / Math.max(1, w.cols()));
+    workers.run(
+        ceilDiv(w.rows(), rowsOfTask),
+        (task, worker) -> {
+          WeightReader reader = WeightReader.create();
+          float[] row = new float[w.cols() + WeightReader.SLACK];
+          int end = Math.min(w.rows(), (task + 1) * rowsOfTask);
+          for (int r = task * rowsOfTask; r < end; r++) {
+            reader.read(w, r, row);
+            MemorySegment.copy(row, 0, out.data(), FLOAT, 4L * r * w.cols(), w.cols());
+          }
+        });
+  }
+
+  @Override
+  public void matmul(Buffer x, Buffer w, boolean rounded, Buffer y) {
+    Matrix matrix = new Matrix(DType.F32, w.data(), w.rows(), w.cols(), false);
+    if (!rounded) {
+      matmul(x, matrix, y);
+      return;
+    }
+    try (Scope local = scope()) {
+      Buffer in = local.allocate(x.rows(), x.cols());
+      eachRow(
+          x.rows(),
+          x.cols(),
+          m -> {
+            MemorySegment from = row(x, m);
+            MemorySegment to = row(in, m);
+            for (int k = 0; k < x.cols(); k++) {
+              to.setAtIndex(FLOAT, k, bfloat(from.getAtIndex(FLOAT, k)));
+            }
+          });
+      matmul(in, matrix, y);
+    }
+  }
+
+  /** The nearest bfloat16, half to even. */
+  private static float bfloat(float value) {
+    if (Float.isNaN(value)) {
+      return value;
+    }
+    int bits = Float.floatToRawIntBits(value);
+    return Float.intBitsToFloat((bits + 0x7fff + ((bits >>> 16) & 1)) & 0xffff0000);
   }
 
   @Override
