@@ -38,7 +38,7 @@ final class WikitextFile implements Datasets {
     return raw().lines().map(line -> line.equals(" ") ? "" : line + "\n").toList();
   }
 
-  /** Titles begin pages; the line break before one is left out. */
+  /** Titles begin pages; the line break before one, which joins them, is left out. */
   private static List<String> pages() {
     List<String> pages = new ArrayList<>();
     List<String> page = new ArrayList<>();
@@ -49,7 +49,7 @@ final class WikitextFile implements Datasets {
       }
       page.add(line);
     }
-    pages.add(String.join("\n", page));
+    pages.add(String.join("\n", page) + "\n");
     return pages;
   }
 

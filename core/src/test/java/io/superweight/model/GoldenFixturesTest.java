@@ -113,7 +113,7 @@ class GoldenFixturesTest {
    * to it and back, rotary frequencies and all. {@code from_pretrained} keeps those in float32, and
    * so does this project: the test rounds them as the golden model had them.
    */
-  private static Architecture asGoldenWasMade(Checkpoint checkpoint) {
+  static Architecture asGoldenWasMade(Checkpoint checkpoint) {
     Architecture declared = Families.of(checkpoint);
     String stored = checkpoint.config().text("dtype", "float32");
     if (stored.equals("float32")) {
