@@ -22,6 +22,11 @@ final class HelpSections {
           new Section(
               "What to run",
               List.of(
+                  "--tasks",
+                  "--data",
+                  "--limit",
+                  "--preset",
+                  "--window",
                   "--prompt",
                   "--ids",
                   "--bos",

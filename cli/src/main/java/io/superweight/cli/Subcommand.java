@@ -13,6 +13,7 @@ import picocli.CommandLine.Model.CommandSpec;
 enum Subcommand {
   FIND("find", FindCommand.HEADER),
   VERIFY("verify", VerifyCommand.HEADER),
+  EVAL("eval", EvalCommand.HEADER),
   SWEEP("sweep", SweepCommand.HEADER),
   CARD("card", CardCommand.HEADER),
   TRACE("trace", TraceCommand.HEADER),
@@ -61,6 +62,7 @@ enum Subcommand {
     return switch (this) {
       case FIND -> new FindCommand();
       case VERIFY -> new VerifyCommand();
+      case EVAL -> new EvalCommand();
       case SWEEP -> new SweepCommand();
       case CARD -> new CardCommand();
       case TRACE -> new TraceCommand();

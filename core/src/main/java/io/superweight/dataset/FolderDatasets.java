@@ -1,6 +1,7 @@
 package io.superweight.dataset;
 
 import io.superweight.InputException;
+import io.superweight.python.PythonText;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;

@@ -1,6 +1,7 @@
 package io.superweight.dataset;
 
 import io.superweight.InputException;
+import io.superweight.python.PythonText;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;

@@ -1,7 +1,7 @@
 package io.superweight.evaluate;
 
 import io.superweight.InputException;
-import io.superweight.dataset.PythonText;
+import io.superweight.python.PythonText;
 import io.superweight.tokenizer.BosPolicy;
 import java.util.Arrays;
 

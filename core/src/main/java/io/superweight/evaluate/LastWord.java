@@ -19,7 +19,7 @@ final class LastWord {
             Metric.Link.EXP,
             nats,
             weights,
-            OptionalDouble.empty(),
+            BootstrapError.ofPerplexity(nats),
             OptionalDouble.empty(),
             false);
     return List.of(MultipleChoice.mean("acc", right, OptionalDouble.empty()), perplexity);

@@ -1,6 +1,6 @@
 package io.superweight.evaluate;
 
-import io.superweight.dataset.PythonText;
+import io.superweight.python.PythonText;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -55,8 +55,6 @@ final class MultipleChoice {
   /** A mean over documents with the harness's standard error: sample deviation / √n. */
   static Metric mean(String name, double[] values, OptionalDouble chance) {
     int n = values.length;
-    double mean = Arrays.stream(values).sum() / n;
-    double squares = Arrays.stream(values).map(v -> (v - mean) * (v - mean)).sum();
     double[] weights = new double[n];
     Arrays.fill(weights, 1);
     return new Metric(
@@ -65,7 +63,7 @@ final class MultipleChoice {
         values,
         weights,
         n > 1
-            ? OptionalDouble.of(Math.sqrt(squares / (n - 1)) / Math.sqrt(n))
+            ? OptionalDouble.of(BootstrapError.deviation(values) / Math.sqrt(n))
             : OptionalDouble.empty(),
         chance,
         true);

@@ -1,7 +1,7 @@
 package io.superweight.evaluate;
 
 import io.superweight.dataset.DatasetName;
-import io.superweight.dataset.PythonText;
+import io.superweight.python.PythonText;
 import java.util.List;
 import java.util.regex.Pattern;
 

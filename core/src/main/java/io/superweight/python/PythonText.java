@@ -1,4 +1,4 @@
-package io.superweight.dataset;
+package io.superweight.python;
 
 import java.util.ArrayList;
 import java.util.List;
