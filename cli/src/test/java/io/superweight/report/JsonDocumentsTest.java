@@ -5,6 +5,10 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
 import io.superweight.compute.Precision;
+import io.superweight.edit.EditedModel;
+import io.superweight.evaluate.Metric;
+import io.superweight.evaluate.Protocol;
+import io.superweight.experiment.SweepResult;
 import io.superweight.find.Candidate;
 import io.superweight.find.Card;
 import io.superweight.find.Extreme;
@@ -26,6 +30,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 import java.util.Optional;
+import java.util.OptionalDouble;
 import java.util.Set;
 import java.util.TreeSet;
 import org.junit.jupiter.api.Test;
@@ -189,6 +194,59 @@ class JsonDocumentsTest {
   }
 
   @Test
+  void anEvaluationFitsItsSchemaAlsoWhereItsPerplexityIsInfinite() throws IOException {
+    Protocol protocol =
+        new Protocol(
+            "sciq",
+            "lm-eval-0.4.12",
+            "allenai/sciq, validation",
+            List.of(new Protocol.Source("validation.jsonl", "0123456789abcdef".repeat(4))),
+            List.of("Another split."),
+            "none",
+            344,
+            2,
+            1000);
+    Metric accuracy =
+        new Metric(
+            "acc",
+            Metric.Link.IDENTITY,
+            new double[] {1, 0},
+            new double[] {1, 1},
+            OptionalDouble.of(0.5),
+            OptionalDouble.of(0.25),
+            true);
+    Metric perplexity =
+        new Metric(
+            "perplexity",
+            Metric.Link.EXP,
+            new double[] {1, 2000},
+            new double[] {1, 1},
+            OptionalDouble.empty(),
+            OptionalDouble.empty(),
+            false);
+    SweepResult.Row row =
+        new SweepResult.Row(
+            EditedModel.ORIGINAL,
+            List.of(accuracy, perplexity),
+            List.of(Optional.empty(), Optional.empty()),
+            List.of());
+    SweepResult result =
+        new SweepResult(
+            List.of(EditedModel.ORIGINAL),
+            List.of(new SweepResult.Part("sciq", protocol, List.of(row))));
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    EvalJson.write("1.2.3", Samples.facts(), result, out);
+    JsonNode document = JSON.readTree(out.toByteArray());
+
+    assertThat(SchemaCheck.errors(schema("eval-1.json"), document)).isEmpty();
+    assertThat(document.at("/results/0/metrics/0/value").asDouble()).isEqualTo(0.5);
+    assertThat(document.at("/results/0/metrics/1/value").isNull()).isTrue();
+    assertThat(document.at("/writtenAsNull/0/at").asString())
+        .isEqualTo("/results/0/metrics/1/value");
+    assertThat(document.at("/writtenAsNull").size()).isEqualTo(1);
+  }
+
+  @Test
   void aBenchFitsItsSchemaWithAndWithoutWhatCannotBeMeasured() throws IOException {
     Spread spread = new Spread(2, 1, 3, 5);
     ProductSpeed product =
@@ -233,7 +291,8 @@ class JsonDocumentsTest {
   @Test
   void everyFieldOfTheSchemasIsExplained() throws IOException {
     String page = Files.readString(docs().resolve("json.md"));
-    for (String name : List.of("find-1.json", "verify-1.json", "card-1.json", "bench-1.json")) {
+    for (String name :
+        List.of("find-1.json", "verify-1.json", "card-1.json", "eval-1.json", "bench-1.json")) {
       Set<String> fields = new TreeSet<>();
       fields(schema(name), fields);
       assertThat(fields)

@@ -141,7 +141,7 @@ public final class Samples {
                     "The intact model predicts this text no better than token frequencies do"))));
   }
 
-  private static ModelFacts facts() {
+  static ModelFacts facts() {
     return new ModelFacts(
         "SmolLM2-135M-Instruct.Q4_1.gguf",
         "models/SmolLM2-135M-Instruct.Q4_1.gguf",
