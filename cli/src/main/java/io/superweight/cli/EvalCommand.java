@@ -154,8 +154,7 @@ final class EvalCommand implements Runnable {
     }
     result
         .models()
-        .forEach(edited ->
-            edited.notes().forEach(note -> wrapped(look.warning(note), width, out)));
+        .forEach(edited -> edited.notes().forEach(note -> wrapped(look.warning(note), width, out)));
     wrapped(
         look.faint(
             "Weights "
