@@ -53,7 +53,7 @@ final class GgufFiles {
   }
 
   /** Not a later part of a split set, nor the image encoder that lies beside some models. */
-  private static boolean mayBeModel(Path file) {
+  static boolean mayBeModel(Path file) {
     String name = file.getFileName().toString();
     Matcher part = PART.matcher(name);
     return name.endsWith(".gguf")

@@ -1,8 +1,11 @@
 package io.superweight.checkpoint;
 
 import io.superweight.InputException;
-import java.io.IOException;
-import java.nio.charset.StandardCharsets;
+import io.superweight.hub.DownloadListener;
+import io.superweight.hub.Hub;
+import io.superweight.hub.HubCache;
+import io.superweight.hub.HubRepository;
+import io.superweight.hub.RepositoryName;
 import java.nio.file.Files;
 import java.nio.file.InvalidPathException;
 import java.nio.file.Path;
@@ -11,37 +14,41 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
 
 /**
- * Finds the model that a user names: a folder, a GGUF or safetensors file, or {@code
- * org/name[@revision]} in the Hugging Face cache of this machine. It reads that cache as
- * huggingface_hub lays it out and never writes to it; nothing is downloaded.
- *
- * <p>The cache is {@code HF_HUB_CACHE}, else {@code HF_HOME/hub}, else {@code
- * XDG_CACHE_HOME/huggingface/hub}, else {@code ~/.cache/huggingface/hub}. A branch or tag is a file
- * {@code models--org--name/refs/<revision>} that holds a commit; a commit is a folder under {@code
- * snapshots}.
+ * Finds the model that a user names: a folder, a GGUF or safetensors file, or a model of the
+ * Hugging Face hub: {@code org/name[@revision]}, or one GGUF file of it, {@code
+ * org/name/file.gguf[@revision]}. What is on this machine comes first: a path, then the cache
+ * ({@link HubCache}), a branch as it was when it was last fetched. What is not there is fetched.
  */
 public final class ModelLocator {
   private static final Pattern HUB_NAME =
       Pattern.compile(
-          "(?<model>[A-Za-z0-9][\\w.-]*(?:/[A-Za-z0-9][\\w.-]*)?)(?:@(?<revision>[\\w./-]+))?");
-  private static final Pattern COMMIT = Pattern.compile("[0-9a-f]{40}");
+          "(?<id>[A-Za-z0-9][\\w.-]*(?:/[A-Za-z0-9][\\w.-]*)?)"
+              + "(?:/(?<file>[\\w.-]+(?:/[\\w.-]+)*\\.gguf))?"
+              + "(?:@(?<revision>[\\w./-]+))?");
 
-  private final Map<String, String> environment;
+  private final Hub hub;
+  private final DownloadListener listener;
+
+  /** The same that fetches without a word. */
+  public ModelLocator(Map<String, String> environment) {
+    this(environment, DownloadListener.SILENT);
+  }
 
   /**
    * @param environment the variables, {@code System.getenv()} outside tests
+   * @param listener hears of downloads
    */
-  public ModelLocator(Map<String, String> environment) {
-    this.environment = Map.copyOf(environment);
+  public ModelLocator(Map<String, String> environment, DownloadListener listener) {
+    this.hub = new Hub(environment, listener);
+    this.listener = listener;
   }
 
   /**
    * Opens the model of that name.
    *
-   * @throws InputException of kind NOT_FOUND where there is none, else as {@link Checkpoints#open}
+   * @throws InputException as {@link #find}, else as {@link Checkpoints#open}
    */
   public Checkpoint open(String model) {
     return Checkpoints.open(find(model), model);
@@ -50,7 +57,9 @@ public final class ModelLocator {
   /**
    * The folder or file of the model of that name.
    *
-   * @throws InputException of kind NOT_FOUND that says where it was looked for
+   * @throws InputException of kind NOT_FOUND that says where it was looked for, NETWORK if the hub
+   *     cannot be reached or refuses, MALFORMED if what it sends is damaged, OUTPUT if the cache
+   *     cannot be written
    */
   public Path find(String model) {
     if (model.isBlank()) {
@@ -66,102 +75,97 @@ public final class ModelLocator {
     if (Files.exists(path)) {
       return path;
     }
-    Matcher name = HUB_NAME.matcher(model);
-    if (!name.matches()) {
-      throw notFound(model + " does not exist; name a folder, a GGUF file or org/name");
+    HubModel found = hubModel(model, path);
+    Optional<Path> whole = found.whole();
+    if (whole.isPresent()) {
+      return whole.get();
     }
-    return inCache(
-        model, name.group("model"), Optional.ofNullable(name.group("revision")).orElse("main"));
+    Optional<Path> here = found.here();
+    if (here.isPresent() && hub.offline()) {
+      return here.get();
+    }
+    try {
+      return found.fetch();
+    } catch (InputException e) {
+      if (here.isPresent()
+          && (e.kind() == InputException.Kind.NETWORK
+              || e.kind() == InputException.Kind.NOT_FOUND)) {
+        listener.notice(e.getMessage());
+        return here.get(); // without a tokenizer, which not every command needs
+      }
+      throw e;
+    }
+  }
+
+  /**
+   * Asks the hub what the revision of that name means now, and fetches what the cache lacks of it.
+   *
+   * @param model as of {@link #find}, but no path
+   * @throws InputException as {@link #find}
+   */
+  public Path fetch(String model) {
+    HubName name =
+        HubName.of(model)
+            .orElseThrow(() ->
+                notFound(Json.shorten(model) + " is no model of the hub; they are named org/name"));
+    HubRepository repository = name.in(hub);
+    repository.refresh();
+    return new HubModel(repository, name.file()).fetch();
   }
 
   /** The folder of the Hugging Face cache, whether it is there or not. */
   public Path hubCache() {
-    for (String variable : List.of("HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")) {
-      Optional<Path> own = variable(variable);
-      if (own.isPresent()) {
-        return own.get();
-      }
-    }
-    return variable("HF_HOME")
-        .or(() -> variable("XDG_CACHE_HOME").map(cache -> cache.resolve("huggingface")))
-        .orElseGet(() -> home().resolve(".cache/huggingface"))
-        .resolve("hub");
+    return hub.cache().folder();
   }
 
-  private Path inCache(String model, String name, String revision) {
-    Path cache = hubCache();
-    Path entry = cache.resolve("models--" + name.replace("/", "--"));
-    if (!Files.isDirectory(entry)) {
+  private HubModel hubModel(String model, Path path) {
+    Optional<HubName> name =
+        path.isAbsolute() || model.startsWith(".") ? Optional.empty() : HubName.of(model);
+    if (name.isEmpty()) {
+      throw notFound(model + " does not exist; name a folder, a GGUF file or org/name");
+    }
+    HubRepository repository = name.get().in(hub);
+    HubCache cache = hub.cache();
+    if (!name.get().id().contains("/") && !cache.has(repository.name())) {
+      // What is more likely a mistyped path is no reason to ask the network.
       throw notFound(
           model
               + " is neither a path nor in the Hugging Face cache "
-              + cache
-              + "; download it with: hf download "
-              + name);
+              + cache.folder()
+              + "; a model of the hub is named org/name");
     }
-    Path refs = entry.resolve("refs");
-    Path ref = refs.resolve(revision).normalize();
-    Path snapshots = entry.resolve("snapshots");
-    String commit = revision;
-    if (ref.startsWith(refs) && Files.isRegularFile(ref)) {
-      commit = new String(MappedFiles.read(ref, 4096), StandardCharsets.UTF_8).strip();
-      if (!COMMIT.matcher(commit).matches()) {
-        throw new InputException(
-            InputException.Kind.MALFORMED,
-            ref + " holds no commit; download the model again with: hf download " + name);
-      }
-    }
-    Path snapshot = snapshots.resolve(commit).normalize();
-    if (!snapshot.startsWith(snapshots)
-        || snapshot.equals(snapshots)
-        || !Files.isDirectory(snapshot)) {
+    if (hub.offline() && repository.cachedFolder().isEmpty() && cache.has(repository.name())) {
+      List<String> revisions = cache.revisions(repository.name());
       throw notFound(
-          name
+          name.get().id()
               + " is in the cache "
-              + cache
+              + cache.folder()
               + ", but not at revision "
-              + revision
+              + repository.revision()
               + "; there is "
-              + revisions(refs, snapshots)
-              + "; download it with: hf download "
-              + name
-              + " --revision "
-              + revision);
+              + (revisions.isEmpty() ? "none" : String.join(", ", revisions))
+              + "; unset HF_HUB_OFFLINE to have it fetched");
     }
-    return snapshot;
+    return new HubModel(repository, name.get().file());
   }
 
-  /** What revisions there are, for a message. */
-  private static String revisions(Path refs, Path snapshots) {
-    try (Stream<Path> commits = Files.isDirectory(snapshots) ? Files.list(snapshots) : Stream.of();
-        Stream<Path> names = Files.isDirectory(refs) ? Files.walk(refs) : Stream.of()) {
-      List<String> found =
-          Stream.concat(
-                  names.filter(Files::isRegularFile).map(f -> refs.relativize(f).toString()),
-                  commits.map(folder -> folder.getFileName().toString()))
-              .sorted()
-              .limit(6)
-              .toList();
-      return found.isEmpty() ? "none" : String.join(", ", found);
-    } catch (IOException e) {
-      return "none that can be read";
+  /** A name of the hub, in its parts. */
+  private record HubName(String id, Optional<String> file, String revision) {
+    static Optional<HubName> of(String text) {
+      Matcher name = HUB_NAME.matcher(text);
+      if (!name.matches() || !RepositoryName.isId(name.group("id"))) {
+        return Optional.empty();
+      }
+      return Optional.of(
+          new HubName(
+              name.group("id"),
+              Optional.ofNullable(name.group("file")),
+              Optional.ofNullable(name.group("revision")).orElse(Hub.MAIN)));
     }
-  }
 
-  private Optional<Path> variable(String name) {
-    String value = environment.getOrDefault(name, "");
-    if (value.isBlank()) {
-      return Optional.empty();
+    HubRepository in(Hub hub) {
+      return hub.repository(new RepositoryName(RepositoryName.Kind.MODEL, id), revision);
     }
-    return Optional.of(
-        value.equals("~") || value.startsWith("~/")
-            ? home().resolve(value.substring(Math.min(2, value.length())))
-            : Path.of(value));
-  }
-
-  private Path home() {
-    String home = environment.getOrDefault("HOME", "");
-    return Path.of(home.isBlank() ? System.getProperty("user.home") : home);
   }
 
   private static InputException notFound(String message) {

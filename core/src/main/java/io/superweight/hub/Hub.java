@@ -71,12 +71,12 @@ public final class Hub {
    * The client.
    *
    * @param what is to be fetched, for the message
-   * @throws InputException of kind NETWORK if the environment says offline
+   * @throws InputException of kind NOT_FOUND if the environment says offline
    */
   synchronized HubClient client(String what) {
     if (settings.offline()) {
       throw new InputException(
-          InputException.Kind.NETWORK,
+          InputException.Kind.NOT_FOUND,
           what
               + " is not in the cache "
               + cache.folder()

@@ -125,6 +125,41 @@ public final class HubRepository {
     }
   }
 
+  /** The folder of the commit, if the cache knows the commit and has the folder. */
+  public synchronized Optional<Path> cachedFolder() {
+    return cachedCommit()
+        .map(known -> hub.cache().snapshot(name, known))
+        .filter(Files::isDirectory);
+  }
+
+  /** The names of all files of the commit, if the cache has a note of them. */
+  public synchronized Optional<List<String>> cachedList() {
+    return cachedCommit().flatMap(known -> hub.cache().listing(name, known));
+  }
+
+  /** Whether the cache notes that the commit lacks that file. */
+  public synchronized boolean isKnownToLack(String file) {
+    return cachedCommit().filter(known -> hub.cache().isKnownToLack(name, known, file)).isPresent();
+  }
+
+  private Optional<String> cachedCommit() {
+    return commit != null ? Optional.of(commit) : hub.cache().commit(name, revision);
+  }
+
+  /** Notes in the cache which of those files the commit lacks, as huggingface_hub does. */
+  public synchronized void noteMissing(Set<String> files) {
+    List<String> all = list();
+    for (String file : files) {
+      try {
+        if (!all.contains(file)) {
+          hub.cache().noteThatItLacks(name, commit(), file);
+        }
+      } catch (IOException e) {
+        return; // a cache that only others can write serves as well
+      }
+    }
+  }
+
   /** The file, if it is on this machine. */
   public Optional<HubFile> cached(String file) {
     if (!Names.isFile(file)) {

@@ -38,7 +38,7 @@ class ModelLocatorTest {
       Files.copy(fixture.resolve(file), blobs.resolve(file));
       Files.createSymbolicLink(snapshot.resolve(file), snapshot.relativize(blobs.resolve(file)));
     }
-    locator = new ModelLocator(Map.of("HF_HUB_CACHE", hub.toString()));
+    locator = new ModelLocator(Map.of("HF_HUB_CACHE", hub.toString(), "HF_HUB_OFFLINE", "1"));
   }
 
   @ParameterizedTest
@@ -64,9 +64,10 @@ class ModelLocatorTest {
   }
 
   @Test
-  void aModelThatIsNotThereIsNamedWithTheCacheAndTheCommandThatFetchesIt() {
-    assertNotFound("org/other", hub.toString(), "hf download org/other");
-    assertNotFound("org/tiny-1.0@v2", "not at revision v2", "main", COMMIT, "--revision v2");
+  void aModelThatIsNotThereIsNamedWithTheCacheAndWhatIsThere() {
+    assertNotFound("org/other", hub.toString(), "HF_HUB_OFFLINE");
+    assertNotFound("org/tiny-1.0@v2", "not at revision v2", "main", COMMIT, "HF_HUB_OFFLINE");
+    assertNotFound("tiny", "neither a path nor in the Hugging Face cache", "org/name");
     assertNotFound("./no/such/folder", "./no/such/folder does not exist");
     assertNotFound("", "empty");
     assertNotFound("a\0b", "is no path");

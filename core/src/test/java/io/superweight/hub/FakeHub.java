@@ -203,6 +203,11 @@ public final class FakeHub implements AutoCloseable {
         send(exchange, json);
         return;
       }
+      if (path.startsWith("/api/" + repository.path + "/tree/")) {
+        exchange.getResponseHeaders().set("Content-Type", "application/json");
+        send(exchange, tree(repository).getBytes(StandardCharsets.UTF_8));
+        return;
+      }
       if (path.startsWith(files)) {
         String rest = path.substring(files.length());
         String name =
@@ -212,6 +217,25 @@ public final class FakeHub implements AutoCloseable {
       }
     }
     error(exchange, 401, "RepoNotFound", "Repository not found");
+  }
+
+  /** What huggingface_hub asks for before it fetches a snapshot. */
+  private static String tree(Repository repository) {
+    StringBuilder tree = new StringBuilder();
+    repository.files.forEach((name, bytes) -> {
+      String lfs =
+          repository.large.containsKey(name)
+              ? ",\"lfs\":{\"oid\":\""
+                  + sha256(bytes)
+                  + "\",\"size\":"
+                  + bytes.length
+                  + ",\"pointerSize\":130}"
+              : "";
+      tree.append(tree.isEmpty() ? "[" : ",")
+          .append("{\"type\":\"file\",\"path\":\"" + name + "\",\"size\":" + bytes.length)
+          .append(",\"oid\":\"" + gitBlob(bytes) + "\"" + lfs + "}");
+    });
+    return tree.append(tree.isEmpty() ? "[]" : "]").toString();
   }
 
   private void resolve(HttpExchange exchange, Repository repository, String name)

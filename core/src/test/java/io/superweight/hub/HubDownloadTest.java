@@ -440,13 +440,13 @@ class HubDownloadTest {
   void offlineNothingIsAskedAndTheLineNamesTheVariable() {
     environment.put("HF_HUB_OFFLINE", "1");
     assertRefused(
-        Kind.NETWORK, "config.json", "org/tiny is not in the cache", "HF_HUB_OFFLINE is set");
+        Kind.NOT_FOUND, "config.json", "org/tiny is not in the cache", "HF_HUB_OFFLINE is set");
     environment.remove("HF_HUB_OFFLINE");
     hub().model("org/tiny").file("config.json");
     server.forget();
     environment.put("HF_HUB_OFFLINE", "yes");
     assertThat(hub().model("org/tiny").file("config.json").path()).exists();
-    assertRefused(Kind.NETWORK, "README.md", "org/tiny: README.md is not in the cache");
+    assertRefused(Kind.NOT_FOUND, "README.md", "org/tiny: README.md is not in the cache");
     assertThat(server.seen()).isEmpty();
   }
 

@@ -1,0 +1,41 @@
+package io.superweight.hub;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.Map;
+
+/** A process of its own that fetches one file, so that it can be killed. */
+final class FetchProcess {
+  private FetchProcess() {}
+
+  /**
+   * @param arguments endpoint, cache, model, file
+   */
+  public static void main(String[] arguments) {
+    Hub hub =
+        new Hub(
+            Map.of("HF_ENDPOINT", arguments[0], "HF_HUB_CACHE", arguments[1], "HF_TOKEN", "x"),
+            DownloadListener.SILENT);
+    System.out.println(hub.model(arguments[2]).file(arguments[3]).path());
+  }
+
+  static Process start(String endpoint, Path cache, String model, String file) throws IOException {
+    return new ProcessBuilder(
+            Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+            "--enable-native-access=ALL-UNNAMED",
+            "-XX:TieredStopAtLevel=1",
+            "-cp",
+            String.join(
+                File.pathSeparator,
+                System.getProperty(
+                    "surefire.test.class.path", System.getProperty("java.class.path"))),
+            FetchProcess.class.getName(),
+            endpoint,
+            cache.toString(),
+            model,
+            file)
+        .redirectError(ProcessBuilder.Redirect.INHERIT)
+        .start();
+  }
+}
