@@ -1,6 +1,7 @@
 package io.superweight.cli;
 
 import io.superweight.InputException;
+import io.superweight.catalog.Catalog;
 import io.superweight.edit.EditedModel;
 import io.superweight.edit.Edits;
 import io.superweight.edit.WeightSelector;
@@ -87,9 +88,7 @@ final class EditOptions {
         new Edits(open.transformer()),
         new WeightSelector(
             open.transformer(),
-            () -> {
-              throw usage("@catalog is not known yet");
-            },
+            () -> Catalog.ofUser(System.getenv()).weightsOf(open.transformer()),
             System.in));
   }
 

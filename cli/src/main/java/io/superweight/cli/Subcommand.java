@@ -18,6 +18,7 @@ enum Subcommand {
   CARD("card", CardCommand.HEADER),
   TRACE("trace", TraceCommand.HEADER),
   REPRODUCE("reproduce", ReproduceCommand.HEADER),
+  CATALOG("catalog", CatalogCommand.HEADER),
   BENCH("bench", BenchCommand.HEADER),
   DOCTOR("doctor", DoctorCommand.HEADER),
   HELP("help", HelpCommand.HEADER);
@@ -67,6 +68,7 @@ enum Subcommand {
       case CARD -> new CardCommand();
       case TRACE -> new TraceCommand();
       case REPRODUCE -> new ReproduceCommand();
+      case CATALOG -> new CatalogCommand();
       case BENCH -> new BenchCommand();
       case DOCTOR -> new DoctorCommand();
       case HELP -> new HelpCommand();
