@@ -118,7 +118,7 @@ public final class FindDocument {
             0),
         List.of(new Digest(root.at("/model/digest").asString(""), what)),
         weights,
-        evidence(root),
+        evidence(root, weights.stream().map(w -> w.weight().toString()).toList()),
         List.of(),
         Map.of(
             KEY,
@@ -137,7 +137,7 @@ public final class FindDocument {
         : root.at("/headline/weights").valueStream().toList();
   }
 
-  private static List<Evidence> evidence(JsonNode root) {
+  private static List<Evidence> evidence(JsonNode root, List<String> ours) {
     JsonNode protocol = root.at("/verification/protocol");
     String how =
         String.format(
@@ -151,6 +151,9 @@ public final class FindDocument {
     for (JsonNode set : root.at("/verification/sets").valueStream().toList()) {
       if (!set.at("/joint/perplexityRatio/estimate").isNumber()) {
         continue; // infinite: JSON has no word for it
+      }
+      if (!set.path("members").valueStream().map(w -> w.asString("")).allMatch(ours::contains)) {
+        continue; // what was looked at on the way
       }
       int members = set.path("members").size();
       evidence.add(

@@ -28,6 +28,9 @@ public record EditedModel(String label, String key, Variant variant, List<String
   /** The same under another label. */
   public EditedModel labelled(String other) {
     return new EditedModel(
-        other, key, new Variant(other, variant.edits(), variant.transforms()), notes);
+        other,
+        key,
+        new Variant(other, variant.edits(), variant.transforms(), variant.weights()),
+        notes);
   }
 }
