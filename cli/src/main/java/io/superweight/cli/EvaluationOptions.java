@@ -13,10 +13,9 @@ import picocli.CommandLine.Option;
 /** What is evaluated, and by whose rules. */
 final class EvaluationOptions {
   @Option(
-      names = "--tasks",
+      names = {"--tasks", "--protocols"},
       paramLabel = "NAMES",
       split = ",",
-      required = true,
       description =
           "What to measure, separated by commas: tasks winogrande, arc_challenge, arc_easy, piqa, sciq, hellaswag, "
               + "lambada_openai (all of these: paper); perplexities gptq-wikitext2, gptq-c4, gptq-c4-new, llama.cpp, "
@@ -43,12 +42,20 @@ final class EvaluationOptions {
               + "lm-eval-0.4.4, none but for Gemma, as in the paper. --bos goes before. Default: lm-eval-0.4.12")
   private String preset = Preset.DEFAULT.text();
 
+  /** Whether any evaluation is asked for. */
+  boolean given() {
+    return !tasks.isEmpty();
+  }
+
   /**
    * The evaluations asked for, each once.
    *
-   * @throws InputException of kind USAGE for an unknown name
+   * @throws InputException of kind USAGE for an unknown name, and for none
    */
   List<String> names() {
+    if (!given()) {
+      throw usage("no --tasks given: name some, such as arc_easy,gptq-wikitext2");
+    }
     List<String> names =
         tasks.stream()
             .map(String::strip)

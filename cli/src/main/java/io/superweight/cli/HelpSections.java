@@ -23,6 +23,7 @@ final class HelpSections {
               "What to run",
               List.of(
                   "--tasks",
+                  "--protocols",
                   "--data",
                   "--limit",
                   "--preset",
@@ -36,8 +37,6 @@ final class HelpSections {
                   "--rounds",
                   "--stability",
                   "--quick",
-                  "--limit",
-                  "--window",
                   "--store")),
           new Section(
               "Versions of the model",

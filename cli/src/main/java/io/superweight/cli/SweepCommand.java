@@ -1,14 +1,14 @@
 package io.superweight.cli;
 
-import io.superweight.InputException;
+import io.superweight.dataset.Datasets;
 import io.superweight.evaluate.Evaluation;
 import io.superweight.evaluate.EvaluationSettings;
+import io.superweight.evaluate.Evaluations;
 import io.superweight.evaluate.TextPerplexity;
 import io.superweight.experiment.ScoreStore;
 import io.superweight.experiment.Sweep;
 import io.superweight.experiment.SweepProgress;
 import io.superweight.experiment.SweepResult;
-import io.superweight.find.VerificationText;
 import io.superweight.report.Numerals;
 import io.superweight.report.SweepCsv;
 import io.superweight.report.SweepJson;
@@ -35,7 +35,7 @@ import picocli.CommandLine.ParentCommand;
           + "command, and no score is computed twice.",
       "",
       "  superweight sweep --weights @found.json --factors 0,0.5,1,1.5,2 --store runs",
-      "  superweight sweep model.gguf --zero layers.11.mlp.down[507,1229] --text notes.txt"
+      "  superweight sweep model.gguf --tasks arc_easy,llama.cpp --zero layers.11.mlp.down[507,1229] --limit 200"
     },
     parameterListHeading = "%n",
     optionListHeading = "%nOptions:%n")
@@ -54,26 +54,19 @@ final class SweepCommand implements Runnable {
           "The model, as of find. Without it: the small model that comes with Superweight.")
   private String model;
 
+  @Mixin private EvaluationOptions what;
+
+  @Mixin private DataOption data;
+
   @Mixin private EditOptions edits;
 
   @Option(
       names = "--text",
       paramLabel = "FILE",
       description =
-          "Perplexity of a text of one's own, documents separated by two or more blank lines")
+          "Perplexity of a text of one's own, documents separated by two or more blank lines. Without it and --tasks: "
+              + "of the built-in prose")
   private Path text;
-
-  @Option(
-      names = "--limit",
-      paramLabel = "N",
-      description = "Documents or windows of each evaluation at most, the first ones")
-  private Integer limit;
-
-  @Option(
-      names = "--window",
-      paramLabel = "N",
-      description = "Tokens of a window of text. Default: the protocol's own")
-  private Integer window;
 
   @Option(
       names = "--store",
@@ -95,6 +88,11 @@ final class SweepCommand implements Runnable {
   @Override
   public void run() {
     Terminal terminal = options.terminal(parent);
+    if (what.given()) {
+      what.names();
+    }
+    what.preset();
+    Datasets datasets = data.datasets(System.getenv());
     Optional<OutputFile> document = json.file();
     Optional<OutputFile> table = Optional.ofNullable(csv).map(path -> OutputFile.at(path, "--csv"));
     SweepReport report;
@@ -102,7 +100,9 @@ final class SweepCommand implements Runnable {
         OpenModel open = OpenModel.open(model, options, progress);
         ScoreStore scores = store == null ? ScoreStore.inMemory() : ScoreStore.open(store)) {
       tellRepairs(scores, progress);
-      Sweep sweep = new Sweep(edits.models(open), evaluations(open), options.activationMemory());
+      progress.stage("reading the data");
+      List<Evaluation> evaluations = evaluations(open, datasets);
+      Sweep sweep = new Sweep(edits.models(open), evaluations, options.activationMemory());
       progress.stage("scoring");
       SweepResult result = sweep.run(open.transformer(), scores, done -> show(done, progress));
       report = new SweepReport(Version.number(), open.facts(), result);
@@ -115,31 +115,17 @@ final class SweepCommand implements Runnable {
         () -> SweepTable.print(report, terminal));
   }
 
-  private List<Evaluation> evaluations(OpenModel open) {
-    EvaluationSettings settings =
-        EvaluationSettings.of(
-                open.tokenizer(),
-                open.transformer().architecture().family(),
-                open.transformer().maxPositions())
-            .withBos(options.bos());
-    if (limit != null) {
-      settings = settings.withLimit(FindCommand.positive("--limit", limit));
-    }
-    if (window != null) {
-      if (window < 2 || window > open.transformer().maxPositions()) {
-        throw new InputException(
-            InputException.Kind.USAGE,
-            "--window must lie between 2 and the model's context of "
-                + open.transformer().maxPositions());
-      }
-      settings = settings.withWindow(window);
-    }
+  private List<Evaluation> evaluations(OpenModel open, Datasets datasets) {
+    EvaluationSettings settings = what.settings(open, options);
     List<Evaluation> evaluations = new ArrayList<>();
+    if (what.given()) {
+      what.names().forEach(name -> evaluations.add(Evaluations.open(name, settings, datasets)));
+    }
     if (text != null) {
-      evaluations.add(TextPerplexity.of("text", VerificationText.of(text), settings));
+      evaluations.add(TextPerplexity.of(text, settings));
     }
     if (evaluations.isEmpty()) {
-      evaluations.add(TextPerplexity.of("prose", VerificationText.builtIn(), settings));
+      evaluations.add(TextPerplexity.builtIn(settings));
     }
     return evaluations;
   }

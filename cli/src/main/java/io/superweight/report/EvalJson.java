@@ -70,7 +70,8 @@ public final class EvalJson {
     json.integer("documentsOfAll", protocol.documentsOfAll());
   }
 
-  private static void metric(DocumentWriter json, Metric metric) {
+  /** A number and what the reference says of it. */
+  static void metric(DocumentWriter json, Metric metric) {
     json.text("name", metric.name());
     json.number("value", metric.value());
     numberOrNull(json, "standardError", metric.standardError());

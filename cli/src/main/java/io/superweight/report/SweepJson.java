@@ -1,13 +1,10 @@
 package io.superweight.report;
 
 import io.superweight.edit.EditedModel;
-import io.superweight.evaluate.Metric;
-import io.superweight.evaluate.Protocol;
 import io.superweight.experiment.Comparison;
 import io.superweight.experiment.SweepResult;
 import java.io.OutputStream;
 import java.util.List;
-import java.util.OptionalDouble;
 import java.util.stream.IntStream;
 
 /** A sweep as a JSON document, {@code docs/schema/sweep-1.json}. */
@@ -53,7 +50,7 @@ public final class SweepJson {
 
   private static void part(DocumentWriter json, SweepResult.Part part) {
     json.text("name", part.name());
-    json.object("protocol", () -> protocol(json, part.protocol()));
+    json.object("protocol", () -> EvalJson.protocol(json, part.protocol()));
     List<Integer> rows = IntStream.range(0, part.rows().size()).boxed().toList();
     json.array(
         "rows",
@@ -65,40 +62,10 @@ public final class SweepJson {
               "metrics",
               IntStream.range(0, row.metrics().size()).boxed().toList(),
               m -> {
-                metric(json, row.metrics().get(m));
+                EvalJson.metric(json, row.metrics().get(m));
                 json.optional("comparison", row.comparisons().get(m), c -> comparison(json, c));
               });
         });
-  }
-
-  private static void protocol(DocumentWriter json, Protocol protocol) {
-    json.text("name", protocol.name());
-    json.textOrNull("preset", protocol.preset());
-    json.text("dataset", protocol.dataset());
-    json.array(
-        "sources",
-        protocol.sources(),
-        source -> {
-          json.text("name", source.name());
-          json.text("sha256", source.sha256());
-        });
-    json.texts("notes", protocol.notes());
-    json.text("bos", protocol.bos());
-    json.integer("windowTokens", protocol.windowTokens());
-    json.integer("documents", protocol.documents());
-    json.integer("documentsOfAll", protocol.documentsOfAll());
-  }
-
-  private static void metric(DocumentWriter json, Metric metric) {
-    json.text("name", metric.name());
-    json.number("value", metric.value());
-    json.measured("standardError", orNaN(metric.standardError()));
-    json.measured("chance", orNaN(metric.chance()));
-    json.flag("higherIsBetter", metric.higherIsBetter());
-  }
-
-  private static double orNaN(OptionalDouble value) {
-    return value.orElse(Double.NaN);
   }
 
   private static void comparison(DocumentWriter json, Comparison comparison) {

@@ -123,6 +123,56 @@ class CommandTest {
   }
 
   @Test
+  void aSweepStandsBesideTheOriginalAndGoesOnFromItsStore() throws IOException {
+    Path text = Files.writeString(folder.resolve("text.txt"), SOME_PROSE);
+    Path csv = folder.resolve("sweep.csv");
+    String[] sweep = {
+      "sweep",
+      "--weights",
+      "layers.1.mlp.down[161,288] layers.1.mlp.down[161,495] layers.1.mlp.down[161,613]",
+      "--factors",
+      "0,1",
+      "--text",
+      text.toString(),
+      "--window",
+      "32",
+      "--progress",
+      "none",
+      "--store",
+      folder.resolve("store").toString(),
+      "--csv",
+      csv.toString()
+    };
+    Run once = run(sweep);
+    assertThat(once.exitCode()).as(once.err()).isZero();
+    assertThat(once.out())
+        .contains("Original", "3 weights × 0", "text.txt", "sha256", "177e6eadfd");
+    assertThat(Files.readString(csv).lines()).hasSize(4);
+    String stored = Files.readString(folder.resolve("store/scores.txt"));
+    assertThat(run(sweep)).isEqualTo(once);
+    assertThat(folder.resolve("store/scores.txt"))
+        .as("nothing was scored again")
+        .hasContent(stored);
+    // As a process that was killed leaves it.
+    Files.writeString(
+        folder.resolve("store/scores.txt"), stored.substring(0, stored.length() * 2 / 3));
+    Run again = run(sweep);
+    assertThat(again.out()).isEqualTo(once.out());
+    assertThat(folder.resolve("store/scores.txt")).hasContent(stored);
+  }
+
+  private static final String SOME_PROSE =
+      """
+      The old lighthouse keeper climbed the stairs every evening, and every evening he counted them, though he had known
+      their number for thirty years. When the lamp was lit he sat down at the window and wrote a line in his book about
+      the wind, the ships that had passed, and the colour of the sea.
+
+
+      It was a cold morning in March, and the road to the village lay under a thin sheet of ice. The doctor walked slowly,
+      with his hands in his pockets, and thought of the letter that had come the night before.
+      """;
+
+  @Test
   void cardNamesTheLargestActivations() {
     Run run = run("card");
     assertThat(run.exitCode()).as(run.err()).isZero();
@@ -168,6 +218,11 @@ class CommandTest {
         Arguments.of(2, List.of("verify", "layers.1.mlp.down[1]"), "coordinate"),
         Arguments.of(2, List.of("verify", "layers.99.mlp.down[1,2]"), "layers.99.mlp.down"),
         Arguments.of(2, List.of("verify", "layers.1.mlp.down[1,99999]"), "outside"),
+        Arguments.of(2, List.of("sweep", "--tasks", "arc_eazy"), "arc_easy"),
+        Arguments.of(2, List.of("sweep", "--window", "1"), "--window"),
+        Arguments.of(2, List.of("sweep", "--factors", "2"), "--weights"),
+        Arguments.of(3, List.of("sweep", "--text", "./no-text"), "no-text"),
+        Arguments.of(7, List.of("sweep", "--store", "/dev/null/store"), "name another folder"),
         Arguments.of(2, List.of("trace", "--site", "nowhere.*"), "nowhere.*"),
         Arguments.of(2, List.of("trace", "--ids", "1,2", "--prompt", "x"), "--ids"),
         Arguments.of(3, List.of("find", "no/such-model"), "no/such-model"),
@@ -196,7 +251,7 @@ class CommandTest {
   }
 
   private static Stream<String> progressOff(String[] typed) {
-    return List.of("find", "verify", "trace").contains(typed[0])
+    return List.of("find", "verify", "sweep", "trace").contains(typed[0])
         ? Stream.of("--progress", "none")
         : Stream.empty();
   }

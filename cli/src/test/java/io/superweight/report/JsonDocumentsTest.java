@@ -292,7 +292,13 @@ class JsonDocumentsTest {
   void everyFieldOfTheSchemasIsExplained() throws IOException {
     String page = Files.readString(docs().resolve("json.md"));
     for (String name :
-        List.of("find-1.json", "verify-1.json", "card-1.json", "eval-1.json", "bench-1.json")) {
+        List.of(
+            "find-1.json",
+            "verify-1.json",
+            "card-1.json",
+            "eval-1.json",
+            "sweep-1.json",
+            "bench-1.json")) {
       Set<String> fields = new TreeSet<>();
       fields(schema(name), fields);
       assertThat(fields)

@@ -3,7 +3,11 @@ package io.superweight.evaluate;
 import io.superweight.InputException;
 import io.superweight.find.VerificationText;
 import io.superweight.tokenizer.BosPolicy;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
@@ -35,13 +39,34 @@ public final class TextPerplexity implements Evaluation {
   }
 
   /**
-   * Cuts a text. The limit of the settings is one of documents.
+   * Cuts a file of one's own, under the name {@code text}. The limit of the settings is one of
+   * documents.
    *
-   * @param name of the evaluation
-   * @throws InputException of kind TEXT where no document is long enough; of kind UNSUPPORTED where
-   *     BOS is asked for and the tokenizer has none
+   * @throws InputException as {@link VerificationText#of}; of kind TEXT where no document is long
+   *     enough; of kind UNSUPPORTED where BOS is asked for and the tokenizer has none
    */
-  public static TextPerplexity of(String name, VerificationText text, EvaluationSettings settings) {
+  public static TextPerplexity of(Path file, EvaluationSettings settings) {
+    VerificationText text = VerificationText.of(file);
+    try {
+      return of("text", text, text.name(), sha256(Files.readAllBytes(file)), settings);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** Cuts the text that comes with Superweight, under the name {@code prose}. */
+  public static TextPerplexity builtIn(EvaluationSettings settings) {
+    VerificationText text = VerificationText.builtIn();
+    byte[] joined = String.join("\f", text.documents()).getBytes(StandardCharsets.UTF_8);
+    return of("prose", text, "documents joined by form feeds", sha256(joined), settings);
+  }
+
+  private static TextPerplexity of(
+      String name,
+      VerificationText text,
+      String source,
+      String sha256,
+      EvaluationSettings settings) {
     int window = settings.window().orElse(Math.min(WINDOW, settings.maxLength()));
     int taken = settings.taken(text.documents().size());
     int[] start = settings.tokenizer().encode("", settings.bos());
@@ -66,7 +91,7 @@ public final class TextPerplexity implements Evaluation {
             "text",
             "",
             text.name(),
-            List.of(new Protocol.Source(text.name(), sha256(text))),
+            List.of(new Protocol.Source(source, sha256)),
             documents == taken
                 ? List.of()
                 : List.of((taken - documents) + " documents are too short to be scored."),
@@ -95,14 +120,9 @@ public final class TextPerplexity implements Evaluation {
     return windows;
   }
 
-  private static String sha256(VerificationText text) {
+  private static String sha256(byte[] bytes) {
     try {
-      MessageDigest sha = MessageDigest.getInstance("SHA-256");
-      for (String document : text.documents()) {
-        sha.update(document.getBytes(StandardCharsets.UTF_8));
-        sha.update((byte) 0);
-      }
-      return HexFormat.of().formatHex(sha.digest());
+      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
     } catch (NoSuchAlgorithmException e) {
       throw new IllegalStateException(e); // each Java platform has it
     }
