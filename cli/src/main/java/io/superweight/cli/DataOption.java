@@ -3,6 +3,9 @@ package io.superweight.cli;
 import io.superweight.InputException;
 import io.superweight.dataset.Datasets;
 import io.superweight.dataset.FolderDatasets;
+import io.superweight.dataset.HubDatasets;
+import io.superweight.hub.DownloadListener;
+import io.superweight.hub.Hub;
 import java.io.File;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -21,8 +24,15 @@ final class DataOption {
       paramLabel = "FOLDER",
       description =
           "Folder of data sets, org/name/... as on the hub or as their authors publish them (docs/guide.md). "
-              + "May be repeated; the first that has a set gives it. Default: SUPERWEIGHT_DATA")
+              + "May be repeated; the first that has a set gives it, else the Hugging Face hub. Default: SUPERWEIGHT_DATA")
   private List<Path> folders = new ArrayList<>();
+
+  private DownloadListener listener = DownloadListener.SILENT;
+
+  /** Who hears of what is fetched from now on. */
+  void reportTo(DownloadListener whom) {
+    listener = whom;
+  }
 
   /**
    * @param environment the variables
@@ -36,7 +46,9 @@ final class DataOption {
           .map(Path::of)
           .forEach(where::add);
     }
-    return Datasets.inOrder(
-        where.stream().map(folder -> (Datasets) new FolderDatasets(folder)).toList());
+    List<Datasets> places = new ArrayList<>();
+    where.forEach(folder -> places.add(new FolderDatasets(folder)));
+    places.add(name -> new HubDatasets(new Hub(environment, listener)).open(name));
+    return Datasets.inOrder(places);
   }
 }

@@ -5,6 +5,7 @@ import static java.util.stream.Collectors.joining;
 import com.sun.management.OperatingSystemMXBean;
 import io.superweight.InputException;
 import io.superweight.checkpoint.Checkpoint;
+import io.superweight.checkpoint.ModelLocator;
 import io.superweight.compute.Device;
 import io.superweight.compute.Devices;
 import io.superweight.compute.Precision;
@@ -192,10 +193,12 @@ final class DoctorCommand implements Runnable {
   }
 
   private static Finding hubCache() {
-    Path hub = hub();
+    Path hub = new ModelLocator(System.getenv()).hubCache();
     if (!Files.isDirectory(hub)) {
       return new Finding(
-          "Hugging Face cache", hub + " does not exist; only org/name models need it", "");
+          "Hugging Face cache",
+          hub + " does not exist yet; org/name models are fetched into it",
+          "");
     }
     try (Stream<Path> entries = Files.list(hub)) {
       long models = entries.filter(p -> p.getFileName().toString().startsWith("models--")).count();
@@ -205,24 +208,6 @@ final class DoctorCommand implements Runnable {
       return new Finding(
           "Hugging Face cache", hub + " cannot be read", "give yourself read permission");
     }
-  }
-
-  /** Where Hugging Face's own tools keep downloads (hub-docs, local-cache). */
-  private static Path hub() {
-    String cache = System.getenv("HF_HUB_CACHE");
-    if (cache != null && !cache.isEmpty()) {
-      return Path.of(cache);
-    }
-    String home = System.getenv("HF_HOME");
-    if (home != null && !home.isEmpty()) {
-      return Path.of(home, "hub");
-    }
-    String xdg = System.getenv("XDG_CACHE_HOME");
-    Path caches =
-        xdg != null && !xdg.isEmpty()
-            ? Path.of(xdg)
-            : Path.of(System.getProperty("user.home"), ".cache");
-    return caches.resolve("huggingface").resolve("hub");
   }
 
   /**

@@ -76,6 +76,7 @@ final class EvalCommand implements Runnable {
         OpenModel open = OpenModel.open(model, options, progress);
         ScoreStore store = ScoreStore.inMemory()) {
       progress.stage("reading the data");
+      data.reportTo(progress);
       EvaluationSettings settings = what.settings(open, options);
       List<Evaluation> evaluations = new ArrayList<>();
       for (String name : names) {

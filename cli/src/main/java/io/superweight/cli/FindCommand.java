@@ -47,7 +47,7 @@ import picocli.CommandLine.ParentCommand;
       "",
       "Exit codes: 0 done, also where nothing was found; 1 a bug; 2 the command line; 3 no such model or file; "
           + "4 a broken file; 5 an architecture, type or tokenizer that is not known; 6 a prompt or text that cannot "
-          + "be used; 7 an output file that cannot be written; 8 out of memory; 130 interrupted."
+          + "be used; 7 an output file that cannot be written; 8 out of memory; 9 the hub cannot be reached or refuses; 130 interrupted."
     })
 final class FindCommand implements Runnable {
   /** The line of it in the list of commands. */
@@ -67,8 +67,8 @@ final class FindCommand implements Runnable {
       arity = "0..1",
       paramLabel = "MODEL",
       description =
-          "A folder in Hugging Face's layout, a GGUF file, or org/name[@revision] in the Hugging Face "
-              + "cache. Without it: the small model that comes with Superweight.")
+          "A folder in Hugging Face's layout, a GGUF file, or org/name[@revision] of the Hugging Face hub, "
+              + "fetched if need be. Without it: the small model that comes with Superweight.")
   private String model;
 
   @Mixin private ModelOptions options;

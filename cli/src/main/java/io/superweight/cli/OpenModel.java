@@ -37,7 +37,9 @@ final class OpenModel implements AutoCloseable {
     int threads = options.threads();
     ActivationMemory memory = ActivationMemory.of(options.activationMemory());
     Checkpoint checkpoint =
-        name == null ? Books12m.checkpoint() : new ModelLocator(System.getenv()).open(name);
+        name == null
+            ? Books12m.checkpoint()
+            : new ModelLocator(System.getenv(), progress).open(name);
     Device device = null;
     try {
       Devices.Opened opened =

@@ -1,5 +1,6 @@
 package io.superweight.cli;
 
+import io.superweight.hub.DownloadListener;
 import io.superweight.model.PassListener;
 import java.io.PrintStream;
 
@@ -7,7 +8,7 @@ import java.io.PrintStream;
  * Says on standard error how far a command is: a line that rewrites itself on a terminal, plain
  * lines elsewhere.
  */
-final class Progress implements PassListener, AutoCloseable {
+final class Progress implements PassListener, DownloadListener, AutoCloseable {
   /** How progress is shown. */
   enum Kind {
     AUTO,
@@ -34,6 +35,8 @@ final class Progress implements PassListener, AutoCloseable {
   private double share;
 
   private String shareWords = "";
+
+  private Transfer transfer = new Transfer();
 
   /** Ctrl-C, or a signal that ends the program while it works, leaves one line behind. */
   private final Thread onInterrupt = new Thread(this::interrupt, "progress-end");
@@ -67,7 +70,7 @@ final class Progress implements PassListener, AutoCloseable {
   }
 
   /** One line that stays. */
-  void line(String text) {
+  synchronized void line(String text) {
     if (kind != Kind.NONE) {
       clear();
       err.println("superweight: " + text);
@@ -98,6 +101,26 @@ final class Progress implements PassListener, AutoCloseable {
     } else {
       show(share, stage + ", " + shareWords + ", " + at);
     }
+  }
+
+  @Override
+  public void notice(String line) {
+    transfer = new Transfer();
+    line(line);
+  }
+
+  @Override
+  public void received(String what, long bytes, long total) {
+    if (due()) {
+      String words = transfer.words(bytes, total, System.nanoTime() / 1e9);
+      show(total > 0 ? (double) bytes / total : 0, "fetching " + what + ", " + words);
+    }
+  }
+
+  private boolean due() {
+    long since = System.nanoTime() - lastShown;
+    return kind == Kind.BAR && since >= BAR_EVERY_NANOS
+        || kind == Kind.PLAIN && since >= PLAIN_EVERY_NANOS;
   }
 
   private void show(double done, String where) {

@@ -19,6 +19,7 @@ enum Subcommand {
   TRACE("trace", TraceCommand.HEADER),
   REPRODUCE("reproduce", ReproduceCommand.HEADER),
   CATALOG("catalog", CatalogCommand.HEADER),
+  DOWNLOAD("download", DownloadCommand.HEADER),
   BENCH("bench", BenchCommand.HEADER),
   DOCTOR("doctor", DoctorCommand.HEADER),
   HELP("help", HelpCommand.HEADER);
@@ -69,6 +70,7 @@ enum Subcommand {
       case TRACE -> new TraceCommand();
       case REPRODUCE -> new ReproduceCommand();
       case CATALOG -> new CatalogCommand();
+      case DOWNLOAD -> new DownloadCommand();
       case BENCH -> new BenchCommand();
       case DOCTOR -> new DoctorCommand();
       case HELP -> new HelpCommand();

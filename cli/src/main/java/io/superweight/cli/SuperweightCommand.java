@@ -32,7 +32,7 @@ import picocli.CommandLine.Spec;
       "  superweight find model.gguf --report r.html",
       "",
       "A MODEL is a folder in Hugging Face's layout, a GGUF file (the first one, if it is split), or "
-          + "org/name[@revision] as found in the Hugging Face cache."
+          + "a model of the Hugging Face hub, org/name[@revision] or org/name/file.gguf: what its cache lacks is fetched."
     })
 final class SuperweightCommand implements Runnable {
   private final Terminal terminal;

@@ -44,12 +44,19 @@ public final class FakeHub implements AutoCloseable {
   public static final class Repository {
     final String path;
     public final String commit;
+    List<String> revisions = List.of("main", "v1");
     final Map<String, byte[]> files = new LinkedHashMap<>();
     final Map<String, Boolean> large = new LinkedHashMap<>();
 
     Repository(String path, String commit) {
       this.path = path;
       this.commit = commit;
+    }
+
+    /** It is the commit of these, in place of main and v1. */
+    public Repository at(String... names) {
+      revisions = List.of(names);
+      return this;
     }
 
     /** A file that git holds. */
@@ -76,7 +83,7 @@ public final class FakeHub implements AutoCloseable {
   private final HttpServer hub;
   private final HttpServer storage;
   private final ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor();
-  private final Map<String, Repository> repositories = new LinkedHashMap<>();
+  private final List<Repository> repositories = new ArrayList<>();
   private final Map<String, byte[]> blobs = new LinkedHashMap<>();
   private final List<Seen> seen = new ArrayList<>();
   private final List<Planted> planted = new ArrayList<>();
@@ -115,7 +122,7 @@ public final class FakeHub implements AutoCloseable {
     Repository repository =
         new Repository(
             path, gitBlob((path + repositories.size()).getBytes(StandardCharsets.UTF_8)));
-    repositories.put(path, repository);
+    repositories.add(repository);
     return repository;
   }
 
@@ -183,14 +190,15 @@ public final class FakeHub implements AutoCloseable {
   }
 
   private void answer(HttpExchange exchange, String path) throws IOException {
-    for (Repository repository : repositories.values()) {
+    boolean known = false;
+    for (Repository repository : repositories) {
       String api = "/api/" + repository.path + "/revision/";
       String files = "/" + repository.path.replaceFirst("^models/", "") + "/resolve/";
       if (path.startsWith(api)) {
         String revision = URLDecoder.decode(path.substring(api.length()), StandardCharsets.UTF_8);
-        if (!List.of("main", "v1", "refs/convert/parquet", repository.commit).contains(revision)) {
-          error(exchange, 404, "RevisionNotFound", "Invalid rev id");
-          return;
+        known = true;
+        if (!repository.revisions.contains(revision) && !repository.commit.equals(revision)) {
+          continue;
         }
         StringBuilder siblings = new StringBuilder();
         for (String name : repository.files.keySet()) {
@@ -208,7 +216,7 @@ public final class FakeHub implements AutoCloseable {
         send(exchange, tree(repository).getBytes(StandardCharsets.UTF_8));
         return;
       }
-      if (path.startsWith(files)) {
+      if (path.startsWith(files + repository.commit + "/")) {
         String rest = path.substring(files.length());
         String name =
             URLDecoder.decode(rest.substring(rest.indexOf('/') + 1), StandardCharsets.UTF_8);
@@ -216,7 +224,11 @@ public final class FakeHub implements AutoCloseable {
         return;
       }
     }
-    error(exchange, 401, "RepoNotFound", "Repository not found");
+    if (known) {
+      error(exchange, 404, "RevisionNotFound", "Invalid rev id");
+    } else {
+      error(exchange, 401, "RepoNotFound", "Repository not found");
+    }
   }
 
   /** What huggingface_hub asks for before it fetches a snapshot. */

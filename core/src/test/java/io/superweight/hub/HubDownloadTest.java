@@ -485,6 +485,7 @@ class HubDownloadTest {
     FakeHub.Repository data =
         server
             .dataset("allenai/ai2_arc")
+            .at("refs/convert/parquet")
             .large("ARC-Easy/test-00000-of-00001.parquet", FakeHub.bytes(7, 5000))
             .large("ARC-Easy/train-00000-of-00001.parquet", FakeHub.bytes(8, 5000));
     HubRepository converted =

@@ -77,7 +77,10 @@ class HuggingFaceHubTest {
     List<String> command = new ArrayList<>(List.of(python()));
     command.add(Fixtures.project().resolve("etc/hub-interop.py").toString());
     command.addAll(Arrays.asList(arguments));
-    return new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT).start();
+    ProcessBuilder builder =
+        new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
+    builder.environment().remove("HF_HUB_OFFLINE"); // which all tests run with
+    return builder.start();
   }
 
   private static String output(Process process) throws Exception {
