@@ -111,9 +111,11 @@ final class Progress implements PassListener, DownloadListener, AutoCloseable {
 
   @Override
   public void received(String what, long bytes, long total) {
+    transfer.at(bytes, System.nanoTime() / 1e9);
     if (due()) {
-      String words = transfer.words(bytes, total, System.nanoTime() / 1e9);
-      show(total > 0 ? (double) bytes / total : 0, "fetching " + what + ", " + words);
+      show(
+          total > 0 ? (double) bytes / total : 0,
+          "fetching " + what + ", " + transfer.words(total));
     }
   }
 

@@ -11,16 +11,16 @@ final class Transfer {
   private double next;
   private long bytesNext;
   private boolean begun;
+  private double now;
+  private long bytesNow;
 
   /**
-   * What to say.
+   * Takes note.
    *
    * @param bytes that are here
-   * @param total of all; 0 where it is not known
    * @param seconds of any clock
-   * @return {@code 1.2 GB of 14.9 GB, 85 MB/s, 3 min left}
    */
-  String words(long bytes, long total, double seconds) {
+  void at(long bytes, double seconds) {
     if (!begun || bytes < bytesNext) { // a file may begin anew
       begun = true;
       from = seconds;
@@ -33,8 +33,20 @@ final class Transfer {
       next = seconds;
       bytesNext = bytes;
     }
+    now = seconds;
+    bytesNow = bytes;
+  }
+
+  /**
+   * What to say.
+   *
+   * @param total bytes of all; 0 where it is not known
+   * @return {@code 1.20 GB of 14.9 GB, 85.1 MB/s, 2 min 41 s left}
+   */
+  String words(long total) {
+    long bytes = bytesNow;
     String words = Numerals.bytes(bytes) + (total > 0 ? " of " + Numerals.bytes(total) : "");
-    double elapsed = seconds - from;
+    double elapsed = now - from;
     if (elapsed < 0.5 || bytes == bytesThen) {
       return words;
     }

@@ -52,6 +52,11 @@ final class HubModel {
     this.file = file;
   }
 
+  /** Whether the cache has the revision, if only in part. */
+  boolean isKnown() {
+    return repository.cachedFolder().isPresent();
+  }
+
   /** The model, if the cache has all of it; asks nothing of the network. */
   Optional<Path> whole() {
     return here().filter(path -> Files.isRegularFile(path) || hasTokenizer(path));

@@ -80,6 +80,7 @@ public final class ModelLocator {
     if (whole.isPresent()) {
       return whole.get();
     }
+    boolean known = found.isKnown();
     Optional<Path> here = found.here();
     if (here.isPresent() && hub.offline()) {
       return here.get();
@@ -92,6 +93,9 @@ public final class ModelLocator {
               || e.kind() == InputException.Kind.NOT_FOUND)) {
         listener.notice(e.getMessage());
         return here.get(); // without a tokenizer, which not every command needs
+      }
+      if (e.kind() == InputException.Kind.NOT_FOUND && !known) {
+        throw new InputException(e.kind(), model + " is no path here, and " + e.getMessage(), e);
       }
       throw e;
     }

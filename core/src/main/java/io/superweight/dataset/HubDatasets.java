@@ -19,6 +19,8 @@ public final class HubDatasets implements Datasets {
   /** Where the hub keeps what it converted. */
   private static final String CONVERTED = "refs/convert/parquet";
 
+  private static final int NAMED_AT_MOST = 6;
+
   private final Hub hub;
 
   public HubDatasets(Hub hub) {
@@ -66,6 +68,11 @@ public final class HubDatasets implements Datasets {
         hub.repository(
             new RepositoryName(RepositoryName.Kind.DATASET, name.repository()), CONVERTED);
     List<String> files = List.of();
+    String there =
+        hub.dataset(name.repository()).list().stream()
+            .filter(RowFile::known)
+            .limit(NAMED_AT_MOST)
+            .collect(Collectors.joining(", ", "; its files: ", ""));
     try {
       files = HubLayout.files(name, converted.list());
     } catch (InputException e) {
@@ -80,7 +87,8 @@ public final class HubDatasets implements Datasets {
               + name.repository()
               + " has no Parquet or JSON Lines files of "
               + (name.configuration().isEmpty() ? "" : name.configuration() + ", ")
-              + name.split());
+              + name.split()
+              + there);
     }
     return ordered(converted, files);
   }

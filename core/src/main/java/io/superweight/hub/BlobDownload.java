@@ -89,7 +89,9 @@ final class BlobDownload {
   private void fetchLocked(String file, HubClient.Facts facts, Path blob) throws IOException {
     Path part = blob.resolveSibling(facts.etag() + "." + HubCache.random() + ".incomplete");
     takeOver(blob, part);
-    Patience patience = client.patience(repository.id() + ": " + file);
+    Patience patience =
+        client.patience(
+            repository.id() + ": " + file, "what has arrived is kept: run the command again");
     boolean fromNothing = false;
     while (true) {
       try (FileChannel out =
@@ -200,9 +202,9 @@ final class BlobDownload {
     /** Until all has arrived. */
     void all(String file, Patience patience) throws IOException {
       boolean ended = false;
+      long most = here; // a server that always begins anew and always breaks off brings nothing
       while (!ended
           && !(facts.size().isPresent() && here >= facts.size().getAsLong() && here > 0)) {
-        long before = here;
         try {
           ended = some(file);
           if (ended && facts.size().isPresent() && here < facts.size().getAsLong()) {
@@ -215,7 +217,8 @@ final class BlobDownload {
                     + " came");
           }
         } catch (Trouble trouble) {
-          if (here > before) {
+          if (here > most) {
+            most = here;
             patience.progressed();
           }
           patience.failed(trouble, client.reached());

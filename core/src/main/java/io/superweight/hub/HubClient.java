@@ -96,8 +96,8 @@ final class HubClient {
     return reached;
   }
 
-  Patience patience(String what) {
-    return new Patience(pause, listener, what);
+  Patience patience(String what, String remedy) {
+    return new Patience(pause, listener, what, remedy);
   }
 
   /** What the hub has under that revision. */
@@ -224,7 +224,9 @@ final class HubClient {
   }
 
   private <T> T retrying(Subject subject, Attempt<T> attempt) {
-    Patience patience = patience(subject.toString());
+    Patience patience =
+        patience(
+            subject.toString(), "check the network, HTTPS_PROXY and HF_ENDPOINT, and try again");
     while (true) {
       try {
         return attempt.make();

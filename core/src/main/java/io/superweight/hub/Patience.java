@@ -26,15 +26,18 @@ final class Patience {
   private final Pause pause;
   private final DownloadListener listener;
   private final String what;
+  private final String remedy;
   private int failures;
 
   /**
    * @param what is asked for, for messages: {@code org/name: config.json}
+   * @param remedy what to do in the end, before when
    */
-  Patience(Pause pause, DownloadListener listener, String what) {
+  Patience(Pause pause, DownloadListener listener, String what, String remedy) {
     this.pause = pause;
     this.listener = listener;
     this.what = what;
+    this.remedy = remedy;
   }
 
   /** Something arrived: the next failure is the first again. */
@@ -45,7 +48,7 @@ final class Patience {
   /**
    * Waits before the next attempt.
    *
-   * @param attempts how many there may be at most
+   * @param everReached whether the hub has answered anything yet
    * @throws InputException of kind NETWORK if there is no next attempt
    */
   void failed(Trouble trouble, boolean everReached) {
@@ -61,7 +64,9 @@ final class Patience {
               + ": "
               + trouble.getMessage()
               + (failures > 1 ? " (" + failures + " attempts)" : "")
-              + "; what has arrived is kept: run the command again "
+              + "; "
+              + remedy
+              + " "
               + (trouble.serversWait().isPresent() ? "in " + wait.toSeconds() + " s" : "later")
               + ", or set HF_HUB_OFFLINE=1 to use only what is on this machine",
           trouble);

@@ -437,6 +437,69 @@ class HubDownloadTest {
   }
 
   @Test
+  void aServerThatAlwaysBeginsAnewAndBreaksOffIsGivenUp() {
+    for (int i = 0; i < 8; i++) {
+      server.plant(inStorage(), FakeHub.cutAfter(1000));
+      server.plant(inStorage(), (exchange, content) -> FakeHub.empty(exchange, 416));
+    }
+    assertRefused(Kind.NETWORK, "model.safetensors", "(5 attempts)");
+  }
+
+  @Test
+  void aFileOfUnknownSizeIsCheckedByItsHash() throws IOException {
+    server.plant(
+        onHub("HEAD", "/config.json"),
+        (exchange, content) -> {
+          exchange.getResponseHeaders().set("X-Repo-Commit", model.commit);
+          exchange.getResponseHeaders().set("ETag", "W/\"" + model.etag("config.json") + "\"");
+          exchange.getResponseHeaders().set("Transfer-Encoding", "chunked");
+          FakeHub.empty(exchange, 200);
+        });
+    server.plant(
+        onHub("GET", "/config.json"),
+        (exchange, content) -> {
+          exchange.sendResponseHeaders(200, 0); // in chunks
+          exchange.getResponseBody().write(model.bytes("config.json"));
+        });
+    hub().model("org/tiny").file("config.json");
+    assertWhole("config.json");
+    assertThat(announced).isZero();
+  }
+
+  @Test
+  void aDiskWithoutRoomIsToldBeforeAnythingIsFetched() {
+    server.plant(
+        onHub("HEAD", "/model.safetensors"),
+        (exchange, content) -> {
+          exchange.getResponseHeaders().set("X-Repo-Commit", model.commit);
+          exchange.getResponseHeaders().set("X-Linked-Etag", model.etag("model.safetensors"));
+          exchange.getResponseHeaders().set("X-Linked-Size", "900000000000000000");
+          exchange.getResponseHeaders().set("Location", "http://localhost:1/x");
+          FakeHub.empty(exchange, 302);
+        });
+    assertRefused(Kind.OUTPUT, "model.safetensors", "org/tiny needs 900000 TB", "larger disk");
+    assertThat(server.seen()).noneMatch(FakeHub.Seen::storage);
+  }
+
+  @Test
+  void aCacheThatCannotBeWrittenIsToldWithTheVariable() throws IOException {
+    Path file = Files.writeString(temporary.resolve("file"), "");
+    environment.put("HF_HUB_CACHE", file.toString());
+    assertRefused(Kind.OUTPUT, "config.json", file.toString(), "set HF_HUB_CACHE");
+  }
+
+  @Test
+  void aProxyOfTheEnvironmentIsUsedButForExceptions() throws IOException {
+    String address = server.endpoint().replace("http://", "http://me:secret@");
+    environment.put("HF_ENDPOINT", "http://hub.invalid"); // which only the proxy can know
+    environment.put("http_proxy", address);
+    environment.put("NO_PROXY", "example.org, localhost");
+    hub().model("org/tiny").file("model.safetensors");
+    assertWhole("model.safetensors");
+    assertThat(notices).noneMatch(line -> line.contains("secret"));
+  }
+
+  @Test
   void offlineNothingIsAskedAndTheLineNamesTheVariable() {
     environment.put("HF_HUB_OFFLINE", "1");
     assertRefused(
