@@ -19,7 +19,8 @@ final class LastWord {
             Metric.Link.EXP,
             nats,
             weights,
-            BootstrapError.ofPerplexity(nats),
+            HarnessErrors.ofPerplexity(
+                scores.stream().mapToDouble(Score::logProbability).toArray()),
             OptionalDouble.empty(),
             false);
     return List.of(MultipleChoice.mean("acc", right, OptionalDouble.empty()), perplexity);

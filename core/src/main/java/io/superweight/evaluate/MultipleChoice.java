@@ -54,18 +54,9 @@ final class MultipleChoice {
 
   /** A mean over documents with the harness's standard error: sample deviation / √n. */
   static Metric mean(String name, double[] values, OptionalDouble chance) {
-    int n = values.length;
-    double[] weights = new double[n];
+    double[] weights = new double[values.length];
     Arrays.fill(weights, 1);
     return new Metric(
-        name,
-        Metric.Link.IDENTITY,
-        values,
-        weights,
-        n > 1
-            ? OptionalDouble.of(BootstrapError.deviation(values) / Math.sqrt(n))
-            : OptionalDouble.empty(),
-        chance,
-        true);
+        name, Metric.Link.IDENTITY, values, weights, HarnessErrors.ofMean(values), chance, true);
   }
 }

@@ -1,5 +1,6 @@
 package io.superweight.evaluate;
 
+import io.superweight.python.PythonText;
 import java.nio.charset.StandardCharsets;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -10,18 +11,22 @@ import java.util.regex.Pattern;
  * of white space.
  */
 record WikitextPage(String published) {
-  /** What {@code \s} is in Python, as a class of Java's. */
-  private static final String SPACE =
-      "[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
-
-  private static final Pattern SPACES = Pattern.compile(SPACE + "+");
   private static final Pattern DIGIT = Pattern.compile("/' [0-9]/");
 
   /** Brackets and quotes, with the white space inside of them outside of the group. */
   private record Enclosed(Pattern pattern, String replacement) {
     static Enclosed of(String open, String close) {
       return new Enclosed(
-          Pattern.compile("\\" + open + SPACE + "*([^\\" + close + "]*?)" + SPACE + "*\\" + close),
+          Pattern.compile(
+              "\\"
+                  + open
+                  + PythonText.SPACE
+                  + "*([^\\"
+                  + close
+                  + "]*?)"
+                  + PythonText.SPACE
+                  + "*\\"
+                  + close),
           Matcher.quoteReplacement(open) + "$1" + Matcher.quoteReplacement(close));
     }
 
@@ -69,7 +74,7 @@ record WikitextPage(String published) {
    * counts.
    */
   int words() {
-    return (int) SPACES.matcher(published).results().count() + 1;
+    return PythonText.splitAtSpace(published).size();
   }
 
   /** Of the published text in UTF-8. */

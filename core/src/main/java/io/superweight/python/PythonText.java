@@ -11,6 +11,10 @@ import java.util.Locale;
  * <p>All of it is over code points, as Python is.
  */
 public final class PythonText {
+  /** What {@code \s} matches in Python's {@code re}, as a class of Java's regular expressions. */
+  public static final String SPACE =
+      "[\\t-\\r\\x1c-\\x20\\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
+
   private PythonText() {}
 
   /**

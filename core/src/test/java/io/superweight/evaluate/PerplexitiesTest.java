@@ -4,9 +4,11 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.within;
 
+import io.superweight.Fixtures;
 import io.superweight.InputException;
 import io.superweight.dataset.DatasetName;
 import io.superweight.dataset.Datasets;
+import io.superweight.dataset.FolderDatasets;
 import io.superweight.tokenizer.BosPolicy;
 import io.superweight.tokenizer.Tokenizer;
 import java.nio.charset.StandardCharsets;
@@ -36,8 +38,7 @@ class PerplexitiesTest {
 
   private static Datasets texts(String... texts) {
     return name ->
-        WikitextFile.rows(
-            name, name.repository().contains("level") ? "page" : "text", List.of(texts));
+        MadeUpRows.of(name, name.repository().contains("level") ? "page" : "text", List.of(texts));
   }
 
   private static EvaluationSettings settings(NumberTokenizer tokenizer, int window) {
@@ -158,7 +159,8 @@ class PerplexitiesTest {
   @Test
   void llamaCppReadsTheRawFileThatTheHubsRowsCameFrom() throws NoSuchAlgorithmException {
     DatasetName name = new DatasetName("Salesforce/wikitext", "wikitext-2-raw-v1", "test");
-    String raw = Perplexities.rawWikitext(new WikitextFile().open(name)) + "\n";
+    String raw =
+        Perplexities.rawWikitext(new FolderDatasets(Fixtures.path("data")).open(name)) + "\n";
     byte[] digest =
         MessageDigest.getInstance("SHA-256").digest(raw.getBytes(StandardCharsets.UTF_8));
     assertThat(HexFormat.of().formatHex(digest))

@@ -8,6 +8,7 @@ import io.superweight.checkpoint.Checkpoint;
 import io.superweight.checkpoint.Checkpoints;
 import io.superweight.compute.Device;
 import io.superweight.compute.cpu.CpuDevice;
+import io.superweight.dataset.FolderDatasets;
 import io.superweight.model.Transformer;
 import io.superweight.model.Variant;
 import io.superweight.tokenizer.Tokenizer;
@@ -87,7 +88,9 @@ class SmolLm2PerplexityTest {
     JsonNode expected = golden.get("window_nll");
     Evaluation evaluation =
         Evaluations.open(
-            "gptq-wikitext2", settings().withLimit(FULL ? expected.size() : 2), new WikitextFile());
+            "gptq-wikitext2",
+            settings().withLimit(FULL ? expected.size() : 2),
+            new FolderDatasets(Fixtures.path("data")));
     assertThat(evaluation.protocol().documentsOfAll())
         .as("windows of all")
         .isEqualTo(golden.get("windows_total").asInt());
@@ -115,7 +118,9 @@ class SmolLm2PerplexityTest {
     JsonNode expected = golden("token_perplexity.jsonl").get(1).get("running_ppl");
     Evaluation evaluation =
         Evaluations.open(
-            "llama.cpp", settings().withLimit(FULL ? expected.size() : 8), new WikitextFile());
+            "llama.cpp",
+            settings().withLimit(FULL ? expected.size() : 8),
+            new FolderDatasets(Fixtures.path("data")));
     Metric metric = measure(evaluation).getFirst();
     double[] running = metric.running();
     double worst = 0;
@@ -139,7 +144,7 @@ class SmolLm2PerplexityTest {
         Evaluations.open(
             "wikitext",
             settings().withLimit(FULL ? golden.size() : 1).withWindow(2048),
-            new WikitextFile());
+            new FolderDatasets(Fixtures.path("data")));
     List<Metric> metrics = measure(evaluation);
     Metric word = metrics.get(0);
     List<JsonNode> exact = golden("wikitext_float64.jsonl");

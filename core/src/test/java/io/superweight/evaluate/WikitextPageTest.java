@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.superweight.Fixtures;
 import io.superweight.dataset.DatasetName;
+import io.superweight.dataset.FolderDatasets;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -33,8 +34,12 @@ class WikitextPageTest {
   @Test
   void allPagesOfTheTestSplitComeOutAsFromThePythonOriginal() throws NoSuchAlgorithmException {
     String pages =
-        new WikitextFile()
-            .open(new DatasetName("EleutherAI/wikitext_document_level", "", "test")).rows().stream()
+        new FolderDatasets(Fixtures.path("data"))
+                .open(
+                    new DatasetName(
+                        "EleutherAI/wikitext_document_level", "wikitext-2-raw-v1", "test"))
+                .rows()
+                .stream()
                 .map(row -> new WikitextPage(row.get("page").asString()).detokenized())
                 .collect(Collectors.joining("\0"));
     byte[] digest =
