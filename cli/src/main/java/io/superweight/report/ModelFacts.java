@@ -1,6 +1,7 @@
 package io.superweight.report;
 
 import io.superweight.checkpoint.Checkpoint;
+import io.superweight.hub.HubCache;
 import io.superweight.model.Transformer;
 import io.superweight.tensor.DType;
 import io.superweight.tensor.Tensor;
@@ -14,6 +15,7 @@ import java.util.Map;
  *
  * @param name the last part of the source, for headlines
  * @param source as the user named it
+ * @param commit of the hub's repository; empty for a path and for the embedded model
  * @param digest {@link Checkpoint#digest()}
  * @param format safetensors or GGUF
  * @param family as {@code model_type} names it
@@ -32,6 +34,7 @@ import java.util.Map;
 public record ModelFacts(
     String name,
     String source,
+    String commit,
     String digest,
     String format,
     String family,
@@ -66,6 +69,7 @@ public record ModelFacts(
     return new ModelFacts(
         name(source),
         source,
+        checkpoint.path().flatMap(HubCache::commitOf).orElse(""),
         checkpoint.digest(),
         checkpoint.format() == Checkpoint.Format.GGUF ? "GGUF" : "safetensors",
         model.architecture().family(),

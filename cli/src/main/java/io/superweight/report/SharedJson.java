@@ -22,6 +22,7 @@ final class SharedJson {
         () -> {
           json.text("name", model.name());
           json.text("source", model.source());
+          json.text("commit", model.commit());
           json.text("digest", model.digest());
           json.text("format", model.format());
           json.text("family", model.family());
