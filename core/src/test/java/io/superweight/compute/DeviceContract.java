@@ -309,6 +309,46 @@ public abstract class DeviceContract {
 
   @ParameterizedTest
   @EnumSource(DType.class)
+  void aDecodedMatrixHasTheStoredValuesAndThoseThatArePutThere_andProductsReadIt(DType dtype) {
+    Random random = new Random(dtype.ordinal() + 40);
+    try (Device device = device(2);
+        Arena arena = Arena.ofShared();
+        Device.Scope scope = device.scope()) {
+      for (int tokens : new int[] {1, 5, 33, 100}) {
+        int rows = ROWS[random.nextInt(ROWS.length)];
+        int cols = cols(random, dtype);
+        boolean transposed = !dtype.quantized() && tokens % 2 == 0;
+        Weights w = weights(random, arena, dtype, rows, cols, transposed);
+        Buffer decoded = scope.allocate(rows, cols);
+        device.decode(w.matrix, decoded);
+        float[] expected = new float[rows * cols];
+        for (int r = 0; r < rows; r++) {
+          System.arraycopy(w.values[r], 0, expected, r * cols, cols);
+        }
+        assertThat(values(device, decoded)).isEqualTo(expected);
+        int row = random.nextInt(rows);
+        int col = random.nextInt(cols);
+        device.put(decoded, row, col, 0.3f);
+        w.values[row][col] = 0.3f;
+        expected[row * cols + col] = 0.3f;
+        assertThat(values(device, decoded)).isEqualTo(expected);
+
+        float[] x = gaussian(random, tokens * cols);
+        Buffer y = scope.allocate(tokens, rows);
+        device.matmul(scope.upload(x, cols), decoded, false, y);
+        assertProduct(x, w, values(device, y), tokens);
+        device.matmul(scope.upload(x, cols), decoded, true, y);
+        for (int i = 0; i < x.length; i++) {
+          int bits = Float.floatToRawIntBits(x[i]);
+          x[i] = Float.intBitsToFloat((bits + 0x7fff + (bits >>> 16 & 1)) & 0xffff0000);
+        }
+        assertProduct(x, w, values(device, y), tokens);
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(DType.class)
   void rowsAndEmbeddingsAreTheStoredValuesExactly(DType dtype) {
     Random random = new Random(9);
     try (Device device = device(1);

@@ -274,20 +274,11 @@ public final class CpuDevice implements Device {
             MemorySegment from = row(x, m);
             MemorySegment to = row(in, m);
             for (int k = 0; k < x.cols(); k++) {
-              to.setAtIndex(FLOAT, k, bfloat(from.getAtIndex(FLOAT, k)));
+              to.setAtIndex(FLOAT, k, Bfloat16.round(from.getAtIndex(FLOAT, k)));
             }
           });
       matmul(in, matrix, y);
     }
-  }
-
-  /** The nearest bfloat16, half to even. */
-  private static float bfloat(float value) {
-    if (Float.isNaN(value)) {
-      return value;
-    }
-    int bits = Float.floatToRawIntBits(value);
-    return Float.intBitsToFloat((bits + 0x7fff + ((bits >>> 16) & 1)) & 0xffff0000);
   }
 
   @Override
