@@ -9,7 +9,6 @@ import java.io.UncheckedIOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
-import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
@@ -17,6 +16,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -34,7 +34,7 @@ import java.util.zip.CRC32C;
  *
  * <pre>
  * S &lt;number&gt; &lt;series as JSON&gt;
- * R &lt;series&gt; &lt;document&gt; &lt;part&gt; &lt;tokens&gt; &lt;log probability&gt; &lt;squares&gt; &lt;greedy&gt;
+ * R &lt;series&gt; &lt;document&gt; &lt;part&gt; &lt;batch&gt; &lt;log probability&gt; &lt;squares&gt; &lt;greedy&gt;
  * </pre>
  *
  * so that what many scores share is written once. Numbers are the shortest decimals that give the
@@ -56,13 +56,16 @@ public final class ScoreStore implements AutoCloseable {
    *
    * @param document of the request
    * @param part of the request
-   * @param tokens the first 64 bits of the SHA-256 of its tokens and of where scoring starts
+   * @param batch stands for the tokens of all requests that it is computed with, its own among
+   *     them: its last bits depend on these
    */
-  public record Place(int document, int part, long tokens) {
-    /** The place of a request. */
-    public static Place of(Request request) {
-      return new Place(
-          request.document(), request.part(), ByteBuffer.wrap(Series.hash(request)).getLong());
+  public record Place(int document, int part, long batch) {
+    /** The places of the requests of a batch, in order. */
+    static List<Place> of(List<Request> requests, int[] batch) {
+      long hash = Series.hash(requests, batch);
+      return Arrays.stream(batch)
+          .mapToObj(r -> new Place(requests.get(r).document(), requests.get(r).part(), hash))
+          .toList();
     }
   }
 
@@ -218,7 +221,7 @@ public final class ScoreStore implements AutoCloseable {
         + " "
         + place.part
         + " "
-        + Long.toHexString(place.tokens)
+        + Long.toHexString(place.batch)
         + " "
         + score.logProbability()
         + " "
@@ -342,7 +345,7 @@ public final class ScoreStore implements AutoCloseable {
     if (line.length < 11 || line[8] != ' ') {
       return false;
     }
-    byte[] content = java.util.Arrays.copyOfRange(line, 9, line.length);
+    byte[] content = Arrays.copyOfRange(line, 9, line.length);
     if (!checksum(content).equals(new String(line, 0, 8, StandardCharsets.ISO_8859_1))) {
       return false;
     }

@@ -26,21 +26,13 @@ import tools.jackson.databind.node.ObjectNode;
  * @param device what computed, without the number of threads, which changes no bit
  * @param evaluation its name
  * @param protocol preset, data with checksums, BOS policy
- * @param requests SHA-256 of all requests and of the batches that they make: with another {@code
- *     --limit} batches differ, and so may the last bits
  */
 public record Series(
-    String model,
-    String edits,
-    String device,
-    String evaluation,
-    String protocol,
-    String requests) {
+    String model, String edits, String device, String evaluation, String protocol) {
   private static final int LONGEST_KEY = 400;
 
   /** The series of an evaluation of an edited model on a device. */
-  static Series of(
-      Transformer transformer, EditedModel edited, Evaluation evaluation, String requests) {
+  static Series of(Transformer transformer, EditedModel edited, Evaluation evaluation) {
     return new Series(
         transformer.checkpoint().digest(),
         edited.key().length() <= LONGEST_KEY
@@ -50,8 +42,7 @@ public record Series(
                     .formatHex(sha256().digest(edited.key().getBytes(StandardCharsets.UTF_8))),
         device(transformer),
         evaluation.name(),
-        identity(evaluation.protocol()),
-        requests);
+        identity(evaluation.protocol()));
   }
 
   /** What computes, as far as bits depend on it. */
@@ -71,31 +62,23 @@ public record Series(
         protocol.bos());
   }
 
-  /** The hash of all requests and of their batches, lower-case hex. */
-  static String hash(List<Request> requests, List<int[]> batches) {
+  /**
+   * The first 64 bits of the SHA-256 of what is computed together: of each request document, part,
+   * where scoring starts, the number of tokens and the tokens, all as big-endian 32-bit integers.
+   */
+  static long hash(List<Request> requests, int[] batch) {
     MessageDigest sha = sha256();
-    ByteBuffer numbers = ByteBuffer.allocate(8);
-    for (Request request : requests) {
-      sha.update(numbers.clear().putInt(request.document()).putInt(request.part()).flip());
-      sha.update(hash(request));
-    }
-    for (int[] batch : batches) {
-      ByteBuffer members = ByteBuffer.allocate(4 + 4 * batch.length).putInt(batch.length);
-      for (int r : batch) {
-        members.putInt(r);
+    for (int r : batch) {
+      Request request = requests.get(r);
+      ByteBuffer bytes = ByteBuffer.allocate(16 + 4 * request.tokens().length);
+      bytes.putInt(request.document()).putInt(request.part()).putInt(request.from());
+      bytes.putInt(request.tokens().length);
+      for (int token : request.tokens()) {
+        bytes.putInt(token);
       }
-      sha.update(members.flip());
+      sha.update(bytes.flip());
     }
-    return HexFormat.of().formatHex(sha.digest());
-  }
-
-  /** SHA-256 of where scoring starts and of the tokens, big-endian. */
-  static byte[] hash(Request request) {
-    ByteBuffer bytes = ByteBuffer.allocate(4 + 4 * request.tokens().length).putInt(request.from());
-    for (int token : request.tokens()) {
-      bytes.putInt(token);
-    }
-    return sha256().digest(bytes.array());
+    return ByteBuffer.wrap(sha.digest()).getLong();
   }
 
   private static MessageDigest sha256() {
@@ -114,7 +97,6 @@ public record Series(
     json.put("device", device);
     json.put("evaluation", evaluation);
     json.put("protocol", protocol);
-    json.put("requests", requests);
     return json.toString();
   }
 
@@ -125,7 +107,6 @@ public record Series(
         node.path("edits").asString(),
         node.path("device").asString(),
         node.path("evaluation").asString(),
-        node.path("protocol").asString(),
-        node.path("requests").asString());
+        node.path("protocol").asString());
   }
 }

@@ -95,8 +95,14 @@ public record Sweep(List<EditedModel> models, List<Evaluation> evaluations, long
       Transformer transformer, Scorer scorer, Evaluation evaluation, List<EditedModel> models) {
     List<Request> requests = evaluation.requests();
     List<int[]> batches = scorer.batches(requests);
-    String hash = Series.hash(requests, batches);
-    List<ScoreStore.Place> places = requests.stream().map(ScoreStore.Place::of).toList();
+    ScoreStore.Place[] byRequest = new ScoreStore.Place[requests.size()];
+    for (int[] batch : batches) {
+      List<ScoreStore.Place> of = ScoreStore.Place.of(requests, batch);
+      for (int i = 0; i < batch.length; i++) {
+        byRequest[batch[i]] = of.get(i);
+      }
+    }
+    List<ScoreStore.Place> places = List.of(byRequest);
     if (places.stream().distinct().count() < places.size()) {
       throw new IllegalArgumentException(evaluation.name() + " asks for the same score twice");
     }
@@ -107,8 +113,7 @@ public record Sweep(List<EditedModel> models, List<Evaluation> evaluations, long
         batches,
         models.stream()
             .collect(
-                Collectors.toMap(
-                    EditedModel::key, m -> Series.of(transformer, m, evaluation, hash))));
+                Collectors.toMap(EditedModel::key, m -> Series.of(transformer, m, evaluation))));
   }
 
   private List<Lot> lots(
@@ -212,7 +217,7 @@ public record Sweep(List<EditedModel> models, List<Evaluation> evaluations, long
                     + computed[m][i].logProbability()
                     + " where the store has "
                     + stored.get().logProbability()
-                    + ": it was written on a machine that computes otherwise; go on there, or name another folder");
+                    + ": another machine or version wrote it and computes otherwise; go on with that one, or name another folder");
           }
         }
       }

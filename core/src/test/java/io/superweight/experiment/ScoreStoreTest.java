@@ -20,9 +20,9 @@ import org.junit.jupiter.api.io.TempDir;
 
 class ScoreStoreTest {
   private static final Series INTACT =
-      new Series("12ab", "", "java, f32", "arc_easy", "lm-eval; \"none\"", "77");
+      new Series("12ab", "", "java, f32", "arc_easy", "lm-eval; \"none\"");
   private static final Series EDITED =
-      new Series("12ab", "layers.1.mlp.down[2,3]=0", "java, f32", "arc_easy", "ünï\n", "77");
+      new Series("12ab", "layers.1.mlp.down[2,3]=0", "java, f32", "arc_easy", "ünï\n");
 
   @TempDir Path temporary;
   private Path folder;
@@ -39,7 +39,7 @@ class ScoreStoreTest {
   private static ScoreStore.Entry entry(Series series, int document, Score score) {
     return new ScoreStore.Entry(
         series,
-        ScoreStore.Place.of(new Request(document, document % 3, new int[] {1, document, 9}, 1)),
+        new ScoreStore.Place(document, document % 3, -document * 0x9E3779B97F4A7C15L),
         score);
   }
 
@@ -117,12 +117,23 @@ class ScoreStoreTest {
     }
   }
 
+  private static List<ScoreStore.Place> places(int token, int from, int... batch) {
+    return ScoreStore.Place.of(
+        List.of(
+            new Request(4, 0, new int[] {1, 2, 3}, 1),
+            new Request(4, 1, new int[] {1, 2, token}, from)),
+        batch);
+  }
+
   @Test
-  void otherTokensOfTheSameDocumentAreAnotherPlace() {
-    ScoreStore.Place place = ScoreStore.Place.of(new Request(4, 1, new int[] {1, 2, 3}, 1));
-    assertThat(ScoreStore.Place.of(new Request(4, 1, new int[] {1, 2, 3}, 1))).isEqualTo(place);
-    assertThat(ScoreStore.Place.of(new Request(4, 1, new int[] {1, 2, 4}, 1))).isNotEqualTo(place);
-    assertThat(ScoreStore.Place.of(new Request(4, 1, new int[] {1, 2, 3}, 2))).isNotEqualTo(place);
+  void aPlaceChangesWithAnyTokenOfItsBatch() {
+    ScoreStore.Place place = places(7, 1, 0, 1).getFirst();
+    assertThat(places(7, 1, 0, 1).getFirst()).isEqualTo(place);
+    assertThat(places(8, 1, 0, 1).getFirst()).isNotEqualTo(place);
+    assertThat(places(7, 2, 0, 1).getFirst()).isNotEqualTo(place);
+    assertThat(places(7, 1, 0).getFirst()).isNotEqualTo(place);
+    assertThat(places(7, 1, 1, 0).getLast()).isNotEqualTo(place);
+    assertThat(places(7, 1, 0, 1).getLast()).isNotEqualTo(place);
   }
 
   @Test

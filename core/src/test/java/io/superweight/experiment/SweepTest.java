@@ -16,6 +16,7 @@ import io.superweight.evaluate.Metric;
 import io.superweight.evaluate.Protocol;
 import io.superweight.evaluate.Request;
 import io.superweight.evaluate.Score;
+import io.superweight.evaluate.Scorer;
 import io.superweight.model.Coordinate;
 import io.superweight.model.ScalarEdit;
 import io.superweight.model.Transformer;
@@ -204,7 +205,9 @@ class SweepTest {
               .filter(s -> s.evaluation().equals("choices"))
               .findFirst()
               .orElseThrow();
-      ScoreStore.Place place = ScoreStore.Place.of(EVALUATIONS.getFirst().requests().get(5));
+      List<Request> requests = EVALUATIONS.getFirst().requests();
+      ScoreStore.Place place =
+          ScoreStore.Place.of(requests, new Scorer(model).batches(requests).getFirst()).get(5);
       Score score = here.find(series, place).orElseThrow();
       store.append(
           List.of(
@@ -259,6 +262,41 @@ class SweepTest {
     assertThat(comparison.interval().orElseThrow().high()).isInfinite();
     assertThat(comparison.worse()).isEqualTo(1);
     assertThat(part.rows().get(2).comparisons().getFirst().orElseThrow().interval()).isEmpty();
+  }
+
+  @Test
+  void moreDocumentsOfAnEvaluationComputeOnlyTheBatchesThatAreNew() {
+    // 9,000 tokens of one request each: a batch of the tiny model takes 4,096.
+    record Long(int documents) implements Evaluation {
+      @Override
+      public String name() {
+        return "long";
+      }
+
+      @Override
+      public Protocol protocol() {
+        return new Protocol("made", "", "", List.of(), List.of(), "", 9, documents, 99);
+      }
+
+      @Override
+      public List<Request> requests() {
+        return IntStream.range(0, documents)
+            .mapToObj(d -> new Request(d, 0, new SplittableRandom(d).ints(30, 3, 60).toArray(), 1))
+            .toList();
+      }
+
+      @Override
+      public List<Metric> metrics(List<Score> scores) {
+        return List.of();
+      }
+    }
+    run(new Sweep(List.of(EditedModel.ORIGINAL), List.of(new Long(300))), folder);
+    int first = layersRun;
+    run(new Sweep(List.of(EditedModel.ORIGINAL), List.of(new Long(310))), folder);
+    assertThat(layersRun).isLessThan(first).isPositive();
+    try (ScoreStore store = ScoreStore.open(folder)) {
+      assertThat(store.size()).as("of the last batch again").isBetween(310L, 310L + 4096 / 29);
+    }
   }
 
   @Test
