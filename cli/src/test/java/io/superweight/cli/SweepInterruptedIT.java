@@ -60,7 +60,7 @@ class SweepInterruptedIT {
   }
 
   private Process small(String store) throws IOException {
-    return sweep(store, List.of(), "--progress", "none");
+    return sweep(store, List.of(), "--limit", "24", "--progress", "none");
   }
 
   private int end(Process process) throws InterruptedException {
