@@ -92,6 +92,20 @@ final class EditOptions {
             System.in));
   }
 
+  /**
+   * The one version that is asked for, or the original; with {@code --restore-activation} the
+   * restored one.
+   *
+   * @throws InputException as {@link #models}, and of kind USAGE where there are several
+   */
+  EditedModel one(OpenModel open) {
+    List<EditedModel> models = given() ? models(open) : List.of(EditedModel.ORIGINAL);
+    if (models.size() > (restore ? 3 : 2)) {
+      throw usage("this command takes one version of the model: give one factor or fraction");
+    }
+    return models.getLast();
+  }
+
   List<EditedModel> models(Edits edits, WeightSelector selector) {
     List<EditedModel> models = new ArrayList<>();
     models.add(EditedModel.ORIGINAL);

@@ -1,6 +1,9 @@
 package io.superweight.cli;
 
 import io.superweight.InputException;
+import io.superweight.evaluate.EvaluationSettings;
+import io.superweight.evaluate.TextPerplexity;
+import io.superweight.experiment.Claims;
 import io.superweight.experiment.Exhibit;
 import io.superweight.experiment.Figure3;
 import io.superweight.experiment.Item;
@@ -11,6 +14,7 @@ import io.superweight.find.FindOptions;
 import io.superweight.find.FindResult;
 import io.superweight.find.Finder;
 import io.superweight.find.Prompt;
+import io.superweight.find.VerificationText;
 import io.superweight.model.Coordinate;
 import io.superweight.report.ModelFacts;
 import io.superweight.report.ReproductionCsv;
@@ -40,7 +44,7 @@ import picocli.CommandLine.ParentCommand;
     header = ReproduceCommand.HEADER,
     description = {
       "",
-      "ITEM is table1, table2, fig3, fig4, fig5, fig6, table5, or all.",
+      "ITEM is table1, table2, fig3, fig4, fig5, fig6, table5, claims, or all.",
       "",
       "  superweight reproduce fig3 model.gguf",
       "  superweight reproduce table1 --out pages",
@@ -118,6 +122,7 @@ final class ReproduceCommand implements Runnable {
             switch (wanted) {
               case FIGURE3 -> Figure3.of(subject).exhibit(paper);
               case TABLE2 -> Table2.of(subject, paper).exhibit(paper);
+              case CLAIMS -> claims(subject);
               default -> null;
             };
         if (exhibit == null) {
@@ -161,6 +166,23 @@ final class ReproduceCommand implements Runnable {
                   + "The pages begin at "
                   + folder.resolve("index.html"));
     }
+  }
+
+  private Exhibit claims(Subject subject) {
+    EvaluationSettings settings =
+        EvaluationSettings.of(
+                subject.tokenizer(),
+                subject.model().architecture().family(),
+                subject.model().maxPositions())
+            .withBos(subject.bos());
+    return Claims.measure(
+            subject,
+            List.of(TextPerplexity.of("prose", VerificationText.builtIn(), settings)),
+            List.of(),
+            List.of(),
+            Optional.empty(),
+            model == null ? "" : model)
+        .exhibit();
   }
 
   private List<Item> items() {

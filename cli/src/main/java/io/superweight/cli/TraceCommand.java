@@ -1,6 +1,7 @@
 package io.superweight.cli;
 
 import io.superweight.InputException;
+import io.superweight.edit.EditedModel;
 import io.superweight.model.Trace;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -23,11 +24,13 @@ import picocli.CommandLine.ParentCommand;
       "Sites are",
       "  embed, final_norm, logits",
       "  layers.N.resid.pre, layers.N.attn.out, layers.N.mlp.out, layers.N.resid.post",
+      "  layers.N.attn.query, layers.N.attn.key (after norm and rotary embedding)",
       "  layers.N.mlp.down.in, layers.N.mlp.down.out (the down projection)",
       "  layers.N.mlp.experts.E.down.in, layers.N.mlp.experts.E.down.out",
       "",
       "  superweight trace model.gguf --site 'layers.*.mlp.down.out' --out down.safetensors",
-      "  superweight trace --ids 1,35,431 --site logits --top 3"
+      "  superweight trace --ids 1,35,431 --site logits --top 3",
+      "  superweight trace --zero 'layers.1.mlp.down[161,288]' --site layers.1.mlp.down.out"
     },
     parameterListHeading = "%n",
     optionListHeading = "%nOptions:%n")
@@ -77,6 +80,8 @@ final class TraceCommand implements Runnable {
 
   @Mixin private PromptOption prompt;
 
+  @Mixin private EditOptions edits;
+
   @Override
   public void run() {
     Terminal terminal = options.terminal(parent);
@@ -91,6 +96,7 @@ final class TraceCommand implements Runnable {
     }
     try (Progress progress = options.progress(terminal, false);
         OpenModel open = OpenModel.open(model, options, progress)) {
+      EditedModel edited = edits.one(open);
       progress.stage("tracing");
       List<int[]> sequences =
           ids.isEmpty()
@@ -101,6 +107,7 @@ final class TraceCommand implements Runnable {
       Trace trace =
           Trace.record(
               open.transformer(),
+              edited.variant(),
               sequences,
               sites.isEmpty() ? List.of("layers.*.resid.post") : sites);
       if (out == null) {
@@ -110,6 +117,7 @@ final class TraceCommand implements Runnable {
         metadata.put("schema", "superweight.trace/1");
         metadata.put("model", open.checkpoint().source());
         metadata.put("digest", open.checkpoint().digest());
+        metadata.put("edits", edited.key());
         metadata.put("device", open.device().description());
         metadata.put(
             "bos",

@@ -8,7 +8,8 @@ public enum Item {
   FIGURE4("fig4", "Figure 4", "The super activation through the layers"),
   FIGURE5("fig5", "Figure 5", "What becomes of the next token"),
   FIGURE6("fig6", "Figure 6", "Accuracy over the scale of the super weights"),
-  TABLE5("table5", "Table 5", "Amplified super weights, task by task");
+  TABLE5("table5", "Table 5", "Amplified super weights, task by task"),
+  CLAIMS("claims", "Claims", "The paper’s sentences, one by one");
 
   private final String text;
   private final String title;

@@ -799,6 +799,8 @@ final class ForwardPass implements AutoCloseable {
       device.rmsNorm(ks, w.keyNorm(), architecture.norm().offset(), epsilon, ks);
     }
     spec.rope().ifPresent(rope -> rotate(rope, q, k, chunk));
+    announce(Site.of(Site.Kind.ATTN_QUERY, i), q, chunk);
+    announce(Site.of(Site.Kind.ATTN_KEY, i), k, chunk);
 
     Buffer allKeys = k;
     Buffer allValues = v;

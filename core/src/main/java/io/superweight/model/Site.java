@@ -15,6 +15,12 @@ public record Site(Kind kind, int layer, int expert) {
     /** Residual stream entering a layer: hidden size. */
     RESID_PRE("resid.pre", true, false),
     /**
+     * Queries as attention takes them, after their norm and rotary embedding: heads · head size.
+     */
+    ATTN_QUERY("attn.query", true, false),
+    /** Keys likewise: key-value heads · head size. */
+    ATTN_KEY("attn.key", true, false),
+    /**
      * What attention adds to the residual stream (after a post-norm, where there is one): hidden
      * size.
      */

@@ -82,6 +82,12 @@ public final class Trace {
    *     Transformer#forward}
    */
   public static Trace record(Transformer model, List<int[]> sequences, List<String> globs) {
+    return record(model, Variant.INTACT, sequences, globs);
+  }
+
+  /** The same of an edited version of the model. */
+  public static Trace record(
+      Transformer model, Variant variant, List<int[]> sequences, List<String> globs) {
     List<Site> all = sites(model);
     Set<Site> chosen = new HashSet<>();
     for (String glob : globs) {
@@ -126,8 +132,7 @@ public final class Trace {
     boolean head =
         chosen.contains(Site.of(Site.Kind.LOGITS))
             || chosen.contains(Site.of(Site.Kind.FINAL_NORM));
-    model.forward(
-        sequences, List.of(Variant.INTACT), List.of(probe), head ? Head.ALL_LOGITS : Head.SKIP);
+    model.forward(sequences, List.of(variant), List.of(probe), head ? Head.ALL_LOGITS : Head.SKIP);
     return new Trace(sequences, recordings);
   }
 
@@ -253,6 +258,14 @@ public final class Trace {
   private static int width(Transformer model, Site site) {
     return switch (site.kind()) {
       case LOGITS -> model.vocabularySize();
+      case ATTN_QUERY -> {
+        Architecture.Attention a = model.architecture().attention();
+        yield a.heads() * a.headDim();
+      }
+      case ATTN_KEY -> {
+        Architecture.Attention a = model.architecture().attention();
+        yield a.keyValueHeads() * a.headDim();
+      }
       case DOWN_IN -> model.down(site.layer(), -1).cols();
       case EXPERT_DOWN_IN -> model.down(site.layer(), site.expert()).cols();
       default -> model.hiddenSize();
