@@ -14,7 +14,6 @@ import io.superweight.find.FindOptions;
 import io.superweight.find.FindResult;
 import io.superweight.find.Finder;
 import io.superweight.find.Prompt;
-import io.superweight.find.VerificationText;
 import io.superweight.model.Coordinate;
 import io.superweight.report.ModelFacts;
 import io.superweight.report.ReproductionCsv;
@@ -174,10 +173,11 @@ final class ReproduceCommand implements Runnable {
                 subject.tokenizer(),
                 subject.model().architecture().family(),
                 subject.model().maxPositions())
-            .withBos(subject.bos());
+            .withBos(subject.bos())
+            .withLimit(24);
     return Claims.measure(
             subject,
-            List.of(TextPerplexity.of("prose", VerificationText.builtIn(), settings)),
+            List.of(TextPerplexity.builtIn(settings)),
             List.of(),
             List.of(),
             Optional.empty(),
