@@ -74,6 +74,13 @@ public interface Device extends AutoCloseable {
     }
   }
 
+  /** {@code x[rows[i], cols[i]] = values[i]} in the order of i. */
+  default void put(Buffer x, int[] rows, int[] cols, float[] values) {
+    for (int i = 0; i < values.length; i++) {
+      put(x, rows[i], cols[i], values[i]);
+    }
+  }
+
   /** {@code x[row, col] = value}. */
   default void put(Buffer x, int row, int col, float value) {
     host(x).set(ValueLayout.JAVA_FLOAT, 4 * ((long) row * x.cols() + col), value);

@@ -14,10 +14,8 @@ import io.superweight.model.Weights.NormWeights;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
-import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import java.util.concurrent.CancellationException;
 import java.util.function.Predicate;
 import java.util.stream.IntStream;
@@ -100,8 +98,8 @@ final class ForwardPass implements AutoCloseable {
     /** The layer at which its rows join the stream; the number of layers for never. */
     final int join;
 
-    /** Part name, row, column: the value. */
-    final Map<String, TreeMap<Integer, Map<Integer, Float>>> edits = new HashMap<>();
+    /** By part name. */
+    final Map<String, MatrixEdits> edits;
 
     /** Those that have rows, in order. */
     List<Lane> lanes;
@@ -117,10 +115,10 @@ final class ForwardPass implements AutoCloseable {
       if (variant.weights().stream().anyMatch(transform -> transform.wants(w.part()))) {
         return true;
       }
-      TreeMap<Integer, Map<Integer, Float>> edited = edits.get(w.part());
+      MatrixEdits edited = edits.get(w.part());
       return edited != null
-          && edited.size() >= MANY_EDITED_ROWS
-          && (long) edited.size() * rows > DECODING_ROWS * w.matrix().rows();
+          && edited.editedRows() >= MANY_EDITED_ROWS
+          && (long) edited.editedRows() * rows > DECODING_ROWS * w.matrix().rows();
     }
 
     Slot(Part part, Variant variant, int caller, int join) {
@@ -128,12 +126,7 @@ final class ForwardPass implements AutoCloseable {
       this.variant = variant;
       this.caller = caller;
       this.join = join;
-      for (ScalarEdit edit : variant.edits()) {
-        edits
-            .computeIfAbsent(edit.coordinate().part(), name -> new TreeMap<>())
-            .computeIfAbsent(edit.coordinate().row(), row -> new HashMap<>())
-            .put(edit.coordinate().col(), edit.value());
-      }
+      this.edits = MatrixEdits.of(variant.edits());
     }
   }
 
@@ -404,8 +397,13 @@ final class ForwardPass implements AutoCloseable {
   private int firstDifference(Variant variant) {
     int layers = architecture.layers();
     int first = layers;
+    String known = null;
     for (ScalarEdit edit : variant.edits()) {
-      first = Math.min(first, edit.coordinate().layer());
+      // Thousands of edits mostly come matrix by matrix.
+      if (!edit.coordinate().part().equals(known)) {
+        known = edit.coordinate().part();
+        first = Math.min(first, edit.coordinate().layer());
+      }
     }
     for (String part :
         variant.weights().isEmpty() ? List.<String>of() : weights.editable.keySet()) {
@@ -1054,10 +1052,10 @@ final class ForwardPass implements AutoCloseable {
     }
     Buffer matrix = narrow(bound, stored.rows(), stored.cols());
     device.decode(stored, matrix);
-    slot.edits
-        .getOrDefault(w.part(), new TreeMap<>())
-        .forEach((row, columns) ->
-            columns.forEach((column, value) -> device.put(matrix, row, column, value)));
+    MatrixEdits edits = slot.edits.get(w.part());
+    if (edits != null) {
+      device.put(matrix, edits.rows(), edits.cols(), edits.values());
+    }
     for (WeightTransform transform : slot.variant.weights()) {
       if (transform.wants(w.part())) {
         transform.transform(w.part(), matrix, device);
@@ -1066,22 +1064,16 @@ final class ForwardPass implements AutoCloseable {
     device.matmul(x, matrix, device.precision().rounds(stored.dtype()), y);
   }
 
-  private void edit(
-      Matrix matrix,
-      Map<Integer, Map<Integer, Float>> rows,
-      Buffer x,
-      Buffer y,
-      int begin,
-      int end) {
-    if (begin == end) {
-      return;
-    }
-    rows.forEach((row, columns) -> {
+  private void edit(Matrix matrix, MatrixEdits edits, Buffer x, Buffer y, int begin, int end) {
+    for (int from = 0, to; from < edits.count(); from = to) {
+      int row = edits.rows()[from];
       float[] edited = device.row(matrix, row);
-      columns.forEach((column, value) -> edited[column] = value);
+      for (to = from; to < edits.count() && edits.rows()[to] == row; to++) {
+        edited[edits.cols()[to]] = edits.values()[to];
+      }
       device.matmulColumn(
           x.rows(begin, end - begin), matrix, edited, y.rows(begin, end - begin), row);
-    });
+    }
   }
 
   private static int firstAtLeast(int[] ascending, int value) {

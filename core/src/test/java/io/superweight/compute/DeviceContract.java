@@ -328,7 +328,9 @@ public abstract class DeviceContract {
         assertThat(values(device, decoded)).isEqualTo(expected);
         int row = random.nextInt(rows);
         int col = random.nextInt(cols);
-        device.put(decoded, row, col, 0.3f);
+        device.put(decoded, new int[] {0, row}, new int[] {0, col}, new float[] {-2, 0.3f});
+        w.values[0][0] = -2;
+        expected[0] = -2;
         w.values[row][col] = 0.3f;
         expected[row * cols + col] = 0.3f;
         assertThat(values(device, decoded)).isEqualTo(expected);
