@@ -58,6 +58,7 @@ final class HubClient {
   /** The bytes cannot go on where they were broken off. */
   static final class NotThere extends Exception {}
 
+  private static final String TUNNEL_SCHEMES = "jdk.http.auth.tunneling.disabledSchemes";
   private static final int MAX_REDIRECTS = 20;
   private static final int MAX_ERROR_BYTES = 8192;
   private static final int MAX_JSON_BYTES = 64 << 20;
@@ -79,6 +80,12 @@ final class HubClient {
     endpoint = settings.endpoint();
     token = settings.token();
     proxies = settings.proxies();
+    if (proxies.credentials(URI.create(endpoint)).isPresent()
+        && System.getProperty(TUNNEL_SCHEMES) == null) {
+      // The JDK keeps a password from proxies that tunnel unless told otherwise, before first use;
+      // whoever writes one into HTTPS_PROXY has decided.
+      System.setProperty(TUNNEL_SCHEMES, "");
+    }
     client =
         HttpClient.newBuilder()
             .version(HttpClient.Version.HTTP_1_1) // one connection a file is what is wanted
@@ -443,6 +450,12 @@ final class HubClient {
               + endpoint
               + "/settings/tokens"
               + (says.isEmpty() ? "" : " (the hub says: " + Names.oneLine(says) + ")"));
+    }
+    if (status == 407) {
+      throw new InputException(
+          InputException.Kind.NETWORK,
+          "the proxy asks for a name and a password; set HTTPS_PROXY to"
+              + " http://name:password@host:port");
     }
     Optional<Duration> wait = wait(response);
     if (status == 429) {

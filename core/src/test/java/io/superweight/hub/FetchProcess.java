@@ -10,17 +10,25 @@ final class FetchProcess {
   private FetchProcess() {}
 
   /**
-   * @param arguments endpoint, cache, model, file
+   * @param arguments endpoint, cache, model, file, proxy for HTTPS or nothing
    */
   public static void main(String[] arguments) {
     Hub hub =
         new Hub(
-            Map.of("HF_ENDPOINT", arguments[0], "HF_HUB_CACHE", arguments[1], "HF_TOKEN", "x"),
+            Map.of(
+                "HF_ENDPOINT",
+                arguments[0],
+                "HF_HUB_CACHE",
+                arguments[1],
+                "HF_TOKEN",
+                "x",
+                "HTTPS_PROXY",
+                arguments[4]),
             DownloadListener.SILENT);
     System.out.println(hub.model(arguments[2]).file(arguments[3]).path());
   }
 
-  static Process start(String endpoint, Path cache, String model, String file) throws IOException {
+  static Process start(String endpoint, Path cache, String proxy) throws IOException {
     return new ProcessBuilder(
             Path.of(System.getProperty("java.home"), "bin", "java").toString(),
             "--enable-native-access=ALL-UNNAMED",
@@ -33,9 +41,11 @@ final class FetchProcess {
             FetchProcess.class.getName(),
             endpoint,
             cache.toString(),
-            model,
-            file)
-        .redirectError(ProcessBuilder.Redirect.INHERIT)
+            "org/tiny",
+            "model.safetensors",
+            proxy)
+        .redirectError(
+            proxy.isEmpty() ? ProcessBuilder.Redirect.INHERIT : ProcessBuilder.Redirect.DISCARD)
         .start();
   }
 }

@@ -437,6 +437,18 @@ class HubDownloadTest {
   }
 
   @Test
+  void aListOfFilesThatBreaksOffOrStandsStillIsAskedForAgain() throws IOException {
+    environment.put("HF_HUB_DOWNLOAD_TIMEOUT", "1");
+    Predicate<FakeHub.Seen> list = onHub("GET", "/revision/main");
+    byte[] bytes = FakeHub.bytes(1, 1000);
+    server.plant(list, (exchange, content) -> FakeHub.cutAfter(8).answer(exchange, bytes));
+    server.plant(list, (exchange, content) -> server.stallAfter(8).answer(exchange, bytes));
+    hub().model("org/tiny").file("config.json");
+    assertWhole("config.json");
+    assertThat(pauses).hasSize(2);
+  }
+
+  @Test
   void aServerThatAlwaysBeginsAnewAndBreaksOffIsGivenUp() {
     for (int i = 0; i < 8; i++) {
       server.plant(inStorage(), FakeHub.cutAfter(1000));

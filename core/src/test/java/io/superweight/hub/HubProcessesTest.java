@@ -2,7 +2,12 @@ package io.superweight.hub;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.io.BufferedReader;
 import java.io.IOException;
+import java.io.InputStreamReader;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -34,7 +39,7 @@ class HubProcessesTest {
   }
 
   private Process fetch() throws IOException {
-    return FetchProcess.start(server.endpoint(), temporary, "org/tiny", "model.safetensors");
+    return FetchProcess.start(server.endpoint(), temporary, "");
   }
 
   private static Path result(Process process) throws Exception {
@@ -74,6 +79,28 @@ class HubProcessesTest {
         .extracting(FakeHub.Seen::range)
         .containsExactly("null", "bytes=2000000-");
     assertThat(incompleteBytes()).isZero();
+  }
+
+  /** In a process of its own, as the JDK decides once what a tunnel's proxy is told. */
+  @Test
+  void aProxyThatTunnelsIsToldTheNameAndPasswordThatTheVariableHolds() throws Exception {
+    try (ServerSocket proxy = new ServerSocket(0, 0, InetAddress.getByName("127.0.0.1"))) {
+      Process process =
+          FetchProcess.start(
+              "https://hub.invalid",
+              temporary,
+              "http://me:secret@127.0.0.1:" + proxy.getLocalPort());
+      try (Socket connection = proxy.accept();
+          BufferedReader lines =
+              new BufferedReader(new InputStreamReader(connection.getInputStream()))) {
+        List<String> request = lines.lines().takeWhile(line -> !line.isEmpty()).toList();
+        assertThat(request.getFirst()).startsWith("CONNECT hub.invalid:443");
+        assertThat(request).contains("Proxy-Authorization: Basic bWU6c2VjcmV0");
+        assertThat(request).noneMatch(line -> line.startsWith("Authorization"));
+      } finally {
+        process.destroyForcibly();
+      }
+    }
   }
 
   @Test

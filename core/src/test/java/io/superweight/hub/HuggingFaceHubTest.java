@@ -21,6 +21,8 @@ import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -133,6 +135,60 @@ class HuggingFaceHubTest {
     assertThat(files)
         .allSatisfy(file -> assertThat(file.path()).hasBinaryContent(model.bytes(file.name())));
     assertThat(server.seen()).isEmpty();
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {true, false})
+  void theLibraryAndThisProgramFetchAFileOnceWhereBothWantIt(boolean libraryFirst)
+      throws Exception {
+    CountDownLatch begun = new CountDownLatch(1);
+    CountDownLatch bothWant = new CountDownLatch(1);
+    server.plant(
+        FakeHub.Seen::storage,
+        (exchange, content) -> {
+          begun.countDown();
+          try {
+            bothWant.await();
+          } catch (InterruptedException e) {
+            Thread.currentThread().interrupt();
+          }
+          FakeHub.send(exchange, content);
+        });
+    if (libraryFirst) {
+      Process library = interop("fetch", temporary.toString(), "org/tiny", server.endpoint());
+      begun.await();
+      new Hub(
+              Map.of("HF_HUB_CACHE", temporary.toString(), "HF_ENDPOINT", server.endpoint()),
+              new DownloadListener() {
+                @Override
+                public void notice(String line) {
+                  if (line.contains("another process")) {
+                    bothWant.countDown();
+                  }
+                }
+
+                @Override
+                public void received(String what, long bytes, long total) {}
+              })
+          .model("org/tiny")
+          .file("model.safetensors");
+      output(library);
+    } else {
+      CompletableFuture<List<HubFile>> ours =
+          CompletableFuture.supplyAsync(() -> hub(false).model("org/tiny").files(name -> true));
+      begun.await();
+      Process library = interop("fetch", temporary.toString(), "org/tiny", server.endpoint());
+      while (server.seen().stream().noneMatch(seen -> seen.path().contains("/tree/"))) {
+        Thread.sleep(20);
+      }
+      Thread.sleep(300); // from its list of files to its lock the library tells nobody
+      bothWant.countDown();
+      output(library);
+      ours.get();
+    }
+    assertThat(server.seen()).filteredOn(FakeHub.Seen::storage).hasSize(1);
+    assertThat(hub(true).model("org/tiny").file("model.safetensors").sha256())
+        .isEqualTo(model.etag("model.safetensors"));
   }
 
   @Test
