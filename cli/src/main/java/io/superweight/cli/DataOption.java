@@ -14,18 +14,24 @@ import java.util.List;
 import java.util.Map;
 import picocli.CommandLine.Option;
 
-/** {@code --data}: where evaluation data lies. */
+/**
+ * {@code --data}: where evaluation data comes from. Folders that are named are all that is asked:
+ * nothing is fetched that the user may think to have.
+ */
 final class DataOption {
   /** Folders of data, separated as paths are, where no option names one. */
   private static final String VARIABLE = "SUPERWEIGHT_DATA";
+
+  private static final String HUB = "hub";
 
   @Option(
       names = "--data",
       paramLabel = "FOLDER",
       description =
-          "Folder of data sets, org/name/... as on the hub or as their authors publish them (docs/guide.md). "
-              + "May be repeated; the first that has a set gives it, else the Hugging Face hub. Default: SUPERWEIGHT_DATA")
-  private List<Path> folders = new ArrayList<>();
+          "Folder of data sets, org/name/... as on the hub or as their authors publish them (docs/guide.md), or hub: "
+              + "the Hugging Face hub and its cache. Repeatable: the first that has a set gives it. Default: the "
+              + "folders in SUPERWEIGHT_DATA, else hub")
+  private List<String> places = new ArrayList<>();
 
   private DownloadListener listener = DownloadListener.SILENT;
 
@@ -39,16 +45,22 @@ final class DataOption {
    * @throws InputException of kind NOT_FOUND for a folder that is not there
    */
   Datasets datasets(Map<String, String> environment) {
-    List<Path> where = new ArrayList<>(folders);
+    List<String> where = new ArrayList<>(places);
     if (where.isEmpty()) {
       Arrays.stream(environment.getOrDefault(VARIABLE, "").split(File.pathSeparator))
           .filter(name -> !name.isBlank())
-          .map(Path::of)
           .forEach(where::add);
     }
-    List<Datasets> places = new ArrayList<>();
-    where.forEach(folder -> places.add(new FolderDatasets(folder)));
-    places.add(name -> new HubDatasets(new Hub(environment, listener)).open(name));
-    return Datasets.inOrder(places);
+    if (where.isEmpty()) {
+      where.add(HUB);
+    }
+    List<Datasets> all = new ArrayList<>();
+    for (String place : where) {
+      all.add(
+          place.equals(HUB)
+              ? name -> new HubDatasets(new Hub(environment, listener)).open(name)
+              : new FolderDatasets(Path.of(place)));
+    }
+    return Datasets.inOrder(all);
   }
 }

@@ -136,6 +136,7 @@ public final class FolderDatasets implements Datasets {
                             .pattern()
                             .replaceAll("\\([^)]*\\)\\?|\\[[^]]*]|\\\\", "")
                             .replace("jsonl?", "jsonl"))
-                .orElse(""));
+                .orElse("")
+            + "; or fetch it with --data hub");
   }
 }

@@ -43,13 +43,18 @@ final class ParquetRows {
     List<JsonNode> rows = new ArrayList<>();
     try (ParquetFileReader file = ParquetFileReader.open(InputFile.of(ByteBuffer.wrap(bytes)));
         RowReader row = file.rowReader()) {
-      while (row.hasNext()) {
+      long declared = file.getFileMetaData().numRows();
+      while (rows.size() <= declared && row.hasNext()) { // of a file without columns, for ever
         row.next();
         rows.add(object(source, row));
       }
+      if (rows.size() != declared) {
+        throw new IllegalStateException("it declares " + declared + " rows, but holds others");
+      }
     } catch (InputException e) {
       throw e;
-    } catch (IOException | RuntimeException e) { // what the reader throws at a broken file
+    } catch (IOException | RuntimeException | OutOfMemoryError e) {
+      // What the reader throws at a broken file; one that claims to be huge exhausts the memory.
       throw new InputException(
           InputException.Kind.MALFORMED,
           source

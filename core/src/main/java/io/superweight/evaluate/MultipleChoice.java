@@ -29,8 +29,9 @@ final class MultipleChoice {
       }
       plain[d] = first(nats) == question.gold() ? 1 : 0;
       byLength[d] = first(perCharacter) == question.gold() ? 1 : 0;
-      chance += 1.0 / choices / plain.length;
+      chance += 1.0 / choices;
     }
+    chance /= plain.length;
     List<Metric> metrics = new ArrayList<>(List.of(mean("acc", plain, OptionalDouble.of(chance))));
     if (normalized) {
       metrics.add(mean("acc_norm", byLength, OptionalDouble.of(chance)));

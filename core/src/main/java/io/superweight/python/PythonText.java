@@ -109,10 +109,14 @@ public final class PythonText {
 
   /** The full title case of Unicode's SpecialCasing.txt, from the upper case where it is longer. */
   private static String title(int c) {
-    String simple = Character.toString(Character.toTitleCase(c));
     String upper = Character.toString(c).toUpperCase(Locale.ROOT);
-    if (c == 0x149 || length(upper) == 1 || Character.toTitleCase(c) != c) {
-      return c == 0x149 ? upper : simple;
+    if (c == 0x149) { // ŉ, whose second letter stays a capital
+      return upper;
+    }
+    if (length(upper) == 1
+        || Character.toTitleCase(c) != c
+        || Character.getType(c) == Character.TITLECASE_LETTER) {
+      return Character.toString(Character.toTitleCase(c));
     }
     int head = upper.codePointAt(0);
     StringBuilder title = new StringBuilder().appendCodePoint(head);

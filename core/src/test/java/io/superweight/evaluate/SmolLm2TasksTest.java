@@ -1,0 +1,110 @@
+package io.superweight.evaluate;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.superweight.Fixtures;
+import io.superweight.checkpoint.Checkpoint;
+import io.superweight.checkpoint.Checkpoints;
+import io.superweight.compute.Device;
+import io.superweight.compute.cpu.CpuDevice;
+import io.superweight.model.Transformer;
+import io.superweight.model.Variant;
+import io.superweight.tokenizer.Tokenizer;
+import io.superweight.tokenizer.Tokenizers;
+import java.util.List;
+import java.util.Locale;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.TestInstance;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import tools.jackson.databind.JsonNode;
+
+/**
+ * Every request of a real model against what the LM Evaluation Harness gave for it, float32. The
+ * first documents of each task; all that the harness scored (minutes) where the environment
+ * variable SUPERWEIGHT_FULL is set. What is made of the scores is tested without a model, for all
+ * of them ({@link TasksTest}).
+ */
+@TestInstance(TestInstance.Lifecycle.PER_CLASS)
+class SmolLm2TasksTest {
+  private static final boolean FULL = System.getenv("SUPERWEIGHT_FULL") != null;
+
+  private Checkpoint checkpoint;
+  private Tokenizer tokenizer;
+  private Device device;
+  private Transformer model;
+
+  @BeforeAll
+  void open() {
+    checkpoint = Checkpoints.open(Fixtures.smolLm2());
+    tokenizer = Tokenizers.of(checkpoint);
+    device = CpuDevice.create();
+    model = Transformer.load(checkpoint, device);
+  }
+
+  @AfterAll
+  void close() {
+    if (model != null) {
+      model.close();
+      device.close();
+      tokenizer.close();
+      checkpoint.close();
+    }
+  }
+
+  @ParameterizedTest
+  @CsvSource({"arc_easy, 30", "sciq, 12", "winogrande, 40", "hellaswag, 15", "lambada_openai, 30"})
+  void logLikelihoodsAndGreedyFlagsAreTheHarnesss(String task, int few) {
+    int documents = FULL ? 200 : few;
+    Task own =
+        (Task)
+            Evaluations.open(
+                task,
+                EvaluationSettings.of(tokenizer, "llama", model.maxPositions())
+                    .withLimit(documents),
+                HarnessTasks.datasets());
+    List<Request> requests = own.requests();
+    Score[] scores = new Score[requests.size()];
+    Scorer scorer = new Scorer(model);
+    scorer.score(
+        requests,
+        scorer.batches(requests),
+        List.of(Variant.INTACT),
+        (batch, computed) -> {
+          for (int i = 0; i < batch.length; i++) {
+            scores[batch[i]] = computed[0][i];
+          }
+        });
+
+    List<JsonNode> expected = HarnessTasks.requests(task);
+    double worst = 0;
+    for (int r = 0; r < scores.length; r++) {
+      double nats = expected.get(r).get("loglikelihood").asDouble();
+      worst = Math.max(worst, Math.abs(scores[r].logProbability() - nats));
+      assertThat(scores[r].greedy())
+          .as("whether request " + r + " is greedy")
+          .isEqualTo(expected.get(r).get("is_greedy").asBoolean());
+    }
+    System.out.printf(
+        Locale.ROOT,
+        "%s: %d requests, largest difference %.1e nats, %s%n",
+        task,
+        scores.length,
+        worst,
+        own.metrics(List.of(scores)).stream()
+            .map(m -> String.format(Locale.ROOT, "%s %.4f", m.name(), m.value()))
+            .toList());
+    assertThat(worst).isLessThanOrEqualTo(2e-3);
+    List<JsonNode> golden = HarnessTasks.documents(task);
+    for (Metric metric : own.metrics(List.of(scores))) {
+      if (metric.link() == Metric.Link.IDENTITY) {
+        for (int d = 0; d < metric.sums().length; d++) {
+          assertThat(metric.sums()[d])
+              .as(metric.name() + " of document " + d)
+              .isEqualTo(golden.get(d).at("/metrics/" + metric.name()).asDouble());
+        }
+      }
+    }
+  }
+}
