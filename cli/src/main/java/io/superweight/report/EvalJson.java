@@ -4,6 +4,7 @@ import io.superweight.evaluate.Metric;
 import io.superweight.evaluate.Protocol;
 import io.superweight.experiment.SweepResult;
 import java.io.OutputStream;
+import java.util.Arrays;
 import java.util.List;
 import java.util.OptionalDouble;
 
@@ -49,6 +50,14 @@ public final class EvalJson {
         });
     json.object("protocol", () -> protocol(json, one.part.protocol()));
     json.array("metrics", one.row.metrics(), metric -> metric(json, metric));
+    json.numbers("running", running(one.row.metrics()));
+  }
+
+  /** What llama.cpp prints as it goes; of perplexities per token alone, whose windows are alike. */
+  private static List<Float> running(List<Metric> metrics) {
+    return metrics.size() == 1 && metrics.getFirst().name().equals("perplexity")
+        ? Arrays.stream(metrics.getFirst().running()).mapToObj(value -> (float) value).toList()
+        : List.of();
   }
 
   /** What belongs to a number. */

@@ -230,10 +230,15 @@ class JsonDocumentsTest {
             List.of(accuracy, perplexity),
             List.of(Optional.empty(), Optional.empty()),
             List.of());
+    SweepResult.Row windows =
+        new SweepResult.Row(
+            EditedModel.ORIGINAL, List.of(perplexity), List.of(Optional.empty()), List.of());
     SweepResult result =
         new SweepResult(
             List.of(EditedModel.ORIGINAL),
-            List.of(new SweepResult.Part("sciq", protocol, List.of(row))));
+            List.of(
+                new SweepResult.Part("sciq", protocol, List.of(row)),
+                new SweepResult.Part("llama.cpp", protocol, List.of(windows))));
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     EvalJson.write("1.2.3", Samples.facts(), result, out);
     JsonNode document = JSON.readTree(out.toByteArray());
@@ -243,7 +248,11 @@ class JsonDocumentsTest {
     assertThat(document.at("/results/0/metrics/1/value").isNull()).isTrue();
     assertThat(document.at("/writtenAsNull/0/at").asString())
         .isEqualTo("/results/0/metrics/1/value");
-    assertThat(document.at("/writtenAsNull").size()).isEqualTo(1);
+    assertThat(document.at("/results/0/running").size()).isZero();
+    assertThat(document.at("/results/1/running/0").asDouble()).isEqualTo(2.7182817);
+    assertThat(document.at("/results/1/running/1").isNull()).isTrue();
+    assertThat(document.at("/writtenAsNull/2/at").asString()).isEqualTo("/results/1/running/1");
+    assertThat(document.at("/writtenAsNull").size()).isEqualTo(3);
   }
 
   @Test
