@@ -44,9 +44,11 @@ final class SweepTable {
         .forEach(note -> wrapped(Shown.text(note), width, out));
     wrapped(
         look.faint(
-            "± standard error; brackets: "
-                + Numerals.percent(SweepResult.CONFIDENCE)
-                + " of "
+            (errors(report)
+                    ? "± standard error, as the reference computes it; brackets: "
+                    : "Brackets: ")
+                + Numerals.trimmed(100 * SweepResult.CONFIDENCE)
+                + " % of "
                 + Numerals.count(SweepResult.RESAMPLES)
                 + " draws of the documents, the same for both models, seed "
                 + SweepResult.SEED
@@ -58,6 +60,13 @@ final class SweepTable {
                 + facts.device()),
         width,
         out);
+  }
+
+  private static boolean errors(SweepReport report) {
+    return report.result().parts().stream()
+        .flatMap(part -> part.rows().stream())
+        .flatMap(row -> row.metrics().stream())
+        .anyMatch(metric -> metric.standardError().isPresent());
   }
 
   private static Table table(SweepResult.Part part) {
