@@ -9,6 +9,8 @@ import io.superweight.checkpoint.ModelLocator;
 import io.superweight.compute.Device;
 import io.superweight.compute.Devices;
 import io.superweight.compute.Precision;
+import io.superweight.hub.DownloadListener;
+import io.superweight.hub.Hub;
 import io.superweight.models.Books12m;
 import io.superweight.nativelib.NativeCache;
 import io.superweight.report.Numerals;
@@ -79,6 +81,7 @@ final class DoctorCommand implements Runnable {
     findings.add(memory());
     findings.add(tokenizerLibrary());
     findings.add(embeddedModel());
+    findings.add(hub());
     findings.add(hubCache());
     findings.add(
         startCaches(
@@ -189,6 +192,15 @@ final class DoctorCommand implements Runnable {
           "embedded model",
           Failure.of(e).line(),
           "install it again; in a source tree: rm -r models/*/target, then ./superweight");
+    }
+  }
+
+  private static Finding hub() {
+    try {
+      return new Finding(
+          "Hugging Face hub", new Hub(System.getenv(), DownloadListener.SILENT).description(), "");
+    } catch (InputException e) {
+      return new Finding("Hugging Face hub", "cannot be used", e.getMessage());
     }
   }
 

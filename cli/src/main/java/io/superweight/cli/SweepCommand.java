@@ -101,6 +101,7 @@ final class SweepCommand implements Runnable {
         ScoreStore scores = store == null ? ScoreStore.inMemory() : ScoreStore.open(store)) {
       tellRepairs(scores, progress);
       progress.stage("reading the data");
+      data.reportTo(progress);
       List<Evaluation> evaluations = evaluations(open, datasets);
       Sweep sweep = new Sweep(edits.models(open), evaluations, options.activationMemory());
       progress.stage("scoring");

@@ -24,6 +24,7 @@ class DoctorCommandTest {
             "machine",
             "tokenizer library",
             "embedded model",
+            "Hugging Face hub",
             "Hugging Face cache");
     assertThat(findings).allSatisfy(f -> assertThat(f.found()).isNotBlank().doesNotContain("\n"));
   }

@@ -44,6 +44,22 @@ public final class Hub {
     return settings.offline();
   }
 
+  /**
+   * Which hub it is and who asks: {@code https://huggingface.co, with the token of HF_TOKEN}. Asks
+   * nothing of the network.
+   *
+   * @throws InputException of kind USAGE for an endpoint or a token that cannot be one
+   */
+  public String description() {
+    return settings.offline()
+        ? "offline, by HF_HUB_OFFLINE: only what is in the cache"
+        : settings.endpoint()
+            + settings
+                .token()
+                .map(token -> ", with the token of " + token.source())
+                .orElse(", without a token: public models and data");
+  }
+
   /** The model of that name at its main branch. */
   public HubRepository model(String id) {
     return repository(new RepositoryName(RepositoryName.Kind.MODEL, id), MAIN);

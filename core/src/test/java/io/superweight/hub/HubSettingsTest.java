@@ -50,6 +50,14 @@ class HubSettingsTest {
   }
 
   @Test
+  void theDescriptionNamesTheHubAndWhereTheTokenIsFrom() {
+    assertThat(new Hub(Map.of("HF_TOKEN", "hf_x"), DownloadListener.SILENT).description())
+        .isEqualTo("https://huggingface.co, with the token of HF_TOKEN");
+    assertThat(new Hub(Map.of("HF_HUB_OFFLINE", "1"), DownloadListener.SILENT).description())
+        .startsWith("offline");
+  }
+
+  @Test
   void foldersMayNameOtherVariablesAndHome() {
     Map<String, String> environment =
         Map.of(
