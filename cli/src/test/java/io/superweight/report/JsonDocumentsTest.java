@@ -307,6 +307,7 @@ class JsonDocumentsTest {
             "card-1.json",
             "eval-1.json",
             "sweep-1.json",
+            "catalog-check-1.json",
             "bench-1.json")) {
       Set<String> fields = new TreeSet<>();
       fields(schema(name), fields);

@@ -72,7 +72,11 @@ final class Perplexities {
         entry(
             "c4",
             "C4 validation as the harness: whole documents, perplexity per word and byte",
-            Perplexities::c4));
+            Perplexities::c4),
+        entry(
+            "prose",
+            "The prose that comes with Superweight, no data needed: windows of 512 tokens",
+            (settings, datasets) -> TextPerplexity.builtIn(settings)));
   }
 
   private static Evaluations.Entry entry(String name, String summary, Evaluations.Opener opener) {
