@@ -35,9 +35,19 @@ final class DataOption {
 
   private DownloadListener listener = DownloadListener.SILENT;
 
+  private HubDatasets hub;
+
   /** Who hears of what is fetched from now on. */
   void reportTo(DownloadListener whom) {
     listener = whom;
+  }
+
+  /** Made when it is first asked for, by when it is known who hears of it. */
+  private HubDatasets hub(Map<String, String> environment) {
+    if (hub == null) {
+      hub = new HubDatasets(new Hub(environment, listener));
+    }
+    return hub;
   }
 
   /**
@@ -58,7 +68,7 @@ final class DataOption {
     for (String place : where) {
       all.add(
           place.equals(HUB)
-              ? name -> new HubDatasets(new Hub(environment, listener)).open(name)
+              ? name -> hub(environment).open(name)
               : new FolderDatasets(Path.of(place)));
     }
     return Datasets.inOrder(all);

@@ -148,7 +148,7 @@ class HuggingFaceHubTest {
         (exchange, content) -> {
           begun.countDown();
           try {
-            bothWant.await();
+            assertThat(bothWant.await(60, TimeUnit.SECONDS)).isTrue();
           } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
           }
@@ -156,7 +156,7 @@ class HuggingFaceHubTest {
         });
     if (libraryFirst) {
       Process library = interop("fetch", temporary.toString(), "org/tiny", server.endpoint());
-      begun.await();
+      assertThat(begun.await(60, TimeUnit.SECONDS)).isTrue();
       new Hub(
               Map.of("HF_HUB_CACHE", temporary.toString(), "HF_ENDPOINT", server.endpoint()),
               new DownloadListener() {
@@ -176,9 +176,10 @@ class HuggingFaceHubTest {
     } else {
       CompletableFuture<List<HubFile>> ours =
           CompletableFuture.supplyAsync(() -> hub(false).model("org/tiny").files(name -> true));
-      begun.await();
+      assertThat(begun.await(60, TimeUnit.SECONDS)).isTrue();
       Process library = interop("fetch", temporary.toString(), "org/tiny", server.endpoint());
       while (server.seen().stream().noneMatch(seen -> seen.path().contains("/tree/"))) {
+        assertThat(library.isAlive()).isTrue();
         Thread.sleep(20);
       }
       Thread.sleep(300); // from its list of files to its lock the library tells nobody
@@ -211,7 +212,7 @@ class HuggingFaceHubTest {
               throw new IllegalStateException(e);
             }
           });
-      waiting.await();
+      assertThat(waiting.await(60, TimeUnit.SECONDS)).isTrue();
       assertThat(held).isNotDone();
       holder.getOutputStream().close(); // at which it gives the lock back
       held.get(60, TimeUnit.SECONDS);
