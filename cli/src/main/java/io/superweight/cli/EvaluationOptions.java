@@ -72,10 +72,7 @@ final class EvaluationOptions {
    */
   EvaluationSettings settings(OpenModel model, ModelOptions options) {
     EvaluationSettings settings =
-        EvaluationSettings.of(
-                model.tokenizer(),
-                model.transformer().architecture().family(),
-                model.transformer().maxPositions())
+        EvaluationSettings.of(model.tokenizer(), model.transformer())
             .withPreset(preset())
             .withBos(options.bos());
     if (limit != null) {

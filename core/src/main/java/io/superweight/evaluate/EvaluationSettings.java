@@ -1,6 +1,7 @@
 package io.superweight.evaluate;
 
 import io.superweight.InputException;
+import io.superweight.model.Transformer;
 import io.superweight.tokenizer.BosPolicy;
 import io.superweight.tokenizer.Tokenizer;
 import java.util.OptionalInt;
@@ -45,6 +46,16 @@ public record EvaluationSettings(
         BosPolicy.AUTO,
         OptionalInt.empty(),
         OptionalInt.empty());
+  }
+
+  /**
+   * The preset's rules, all documents, the protocols' own windows. The context is the harness's
+   * {@code max_length}: {@code max_position_embeddings}, else 2048, also where the frequencies of a
+   * model stretch beyond.
+   */
+  public static EvaluationSettings of(Tokenizer tokenizer, Transformer model) {
+    int declared = model.checkpoint().config().count("max_position_embeddings", 2048);
+    return of(tokenizer, model.architecture().family(), Math.min(declared, model.maxPositions()));
   }
 
   public EvaluationSettings withPreset(Preset other) {
