@@ -147,6 +147,9 @@ final class EvalCommand implements Runnable {
       }
     }
     table.render(width, look).forEach(out::println);
+    for (int m = 0; m < result.models().size(); m++) {
+      average(result, m).ifPresent(line -> wrapped(line, width, out));
+    }
     out.println();
     for (SweepResult.Part part : result.parts()) {
       Protocol p = part.protocol();
@@ -160,12 +163,48 @@ final class EvalCommand implements Runnable {
         look.faint(
             "Weights "
                 + facts.dtype()
-                + ", computed in float32; digest "
+                + "; digest "
                 + facts.digest().substring(0, 16)
                 + "; "
                 + facts.device()),
         width,
         out);
+  }
+
+  /**
+   * The mean over the tasks, which papers call the zero-shot average. They seldom say which of the
+   * two accuracies they take: both are given.
+   */
+  private static Optional<String> average(SweepResult result, int model) {
+    List<List<Metric>> tasks =
+        result.parts().stream()
+            .filter(part -> Evaluations.entry(part.name()).kind() == Evaluations.Kind.TASK)
+            .map(part -> part.rows().get(model).metrics())
+            .toList();
+    if (tasks.size() < 2) {
+      return Optional.empty();
+    }
+    String label = result.models().size() > 1 ? result.models().get(model).label() + ": m" : "M";
+    return Optional.of(
+        String.format(
+            Locale.ROOT,
+            "  %sean of the %d tasks: acc %.4f; acc_norm where there is one, else acc, %.4f",
+            label,
+            tasks.size(),
+            mean(tasks, "acc"),
+            mean(tasks, "acc_norm")));
+  }
+
+  private static double mean(List<List<Metric>> tasks, String preferred) {
+    return tasks.stream()
+        .mapToDouble(metrics ->
+            metrics.stream()
+                .filter(metric -> metric.name().equals(preferred))
+                .findFirst()
+                .orElse(metrics.getFirst())
+                .value())
+        .average()
+        .orElseThrow();
   }
 
   /** What a number's reader must know of it, in one line. */

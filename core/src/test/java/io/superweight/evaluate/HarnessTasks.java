@@ -38,6 +38,18 @@ final class HarnessTasks {
     return documents(task).stream().flatMap(d -> d.get("requests").valueStream()).toList();
   }
 
+  /** The requests of a task that hold numerals other than digits, as the harness had their tokens. */
+  static List<JsonNode> numerals(String task) {
+    try {
+      return Files.readAllLines(Fixtures.path("harness/smollm2-135m-q4_1/numerals.jsonl")).stream()
+          .map(line -> JsonMapper.shared().readTree(line))
+          .filter(one -> one.get("task").asString().equals(task))
+          .toList();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
   static FolderDatasets datasets() {
     return new FolderDatasets(Fixtures.path("data/hub"));
   }
