@@ -38,7 +38,9 @@ final class HarnessTasks {
     return documents(task).stream().flatMap(d -> d.get("requests").valueStream()).toList();
   }
 
-  /** The requests of a task that hold numerals other than digits, as the harness had their tokens. */
+  /**
+   * The requests of a task that hold numerals other than digits, as the harness had their tokens.
+   */
   static List<JsonNode> numerals(String task) {
     try {
       return Files.readAllLines(Fixtures.path("harness/smollm2-135m-q4_1/numerals.jsonl")).stream()

@@ -105,9 +105,9 @@ class SmolLm2TasksTest {
   }
 
   /**
-   * transformers' tokenizer of a GGUF file forgets that SmolLM2 takes every numeral apart, fractions
-   * such as ¾ as well, which the model's own tokenizer.json and llama.cpp do. Of the tokens that
-   * the harness was given the scores are the same.
+   * transformers' tokenizer of a GGUF file forgets that SmolLM2 takes every numeral apart,
+   * fractions such as ¾ as well, which the model's own tokenizer.json and llama.cpp do. Of the
+   * tokens that the harness was given the scores are the same.
    */
   @Test
   void fiveRequestsWithFractionsAreTheHarnesssOfTheTokensThatItWasGiven() {
