@@ -16,11 +16,8 @@ import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.stream.Stream;
 
-/** What {@code sweep} prints: a table for each evaluation, a row for each version of the model. */
+/** What {@code sweep} prints: a table for each evaluation, rows for each version of the model. */
 final class SweepTable {
-  /** Columns of the first metric stay longest. */
-  private static final int IMPORTANCE = 100;
-
   private SweepTable() {}
 
   static void print(SweepReport report, Terminal terminal) {
@@ -70,38 +67,32 @@ final class SweepTable {
   }
 
   private static Table table(SweepResult.Part part) {
-    Table table = new Table().left("model", Table.ALWAYS);
-    List<Metric> metrics = part.rows().getFirst().metrics();
-    for (int m = 0; m < metrics.size(); m++) {
-      int importance = m == 0 ? Table.ALWAYS : IMPORTANCE - 4 * m;
-      table
-          .right(metrics.get(m).name(), importance)
-          .left("±", least(importance, 1))
-          .right("change", importance)
-          .left("95 %", least(importance, 0));
-      if (m == 0) {
-        table.left("better / worse", IMPORTANCE - 2).right("p", IMPORTANCE - 3);
-      }
-    }
+    Table table =
+        new Table()
+            .left("model", Table.ALWAYS)
+            .left("metric", Table.ALWAYS)
+            .right("value", Table.ALWAYS)
+            .left("±", 2)
+            .right("change", Table.ALWAYS)
+            .left("95 %", 4)
+            .left("better / worse", 3)
+            .right("p", 1);
     for (SweepResult.Row row : part.rows()) {
-      Table.Row line = table.row().cell(Shown.text(row.model().label()));
-      for (int m = 0; m < metrics.size(); m++) {
+      for (int m = 0; m < row.metrics().size(); m++) {
         Optional<Comparison> comparison = row.comparisons().get(m);
-        line.cell(value(row.metrics().get(m)))
+        table
+            .row()
+            .cell(m == 0 ? Shown.text(row.model().label()) : "")
+            .cell(row.metrics().get(m).name())
+            .cell(value(row.metrics().get(m)))
             .cell(error(row.metrics().get(m)))
             .cell(comparison.map(SweepTable::change).orElse(""))
-            .cell(comparison.map(SweepTable::interval).orElse(""));
-        if (m == 0) {
-          line.cell(comparison.map(c -> c.better() + " / " + c.worse()).orElse(""))
-              .cell(comparison.map(c -> probability(c.p())).orElse(""));
-        }
+            .cell(comparison.map(SweepTable::interval).orElse(""))
+            .cell(comparison.map(c -> c.better() + " / " + c.worse()).orElse(""))
+            .cell(comparison.map(c -> probability(c.p())).orElse(""));
       }
     }
     return table;
-  }
-
-  private static int least(int importance, int less) {
-    return importance == Table.ALWAYS ? IMPORTANCE - less : importance - 1 - less;
   }
 
   /** A perplexity in five digits, an accuracy in four decimals: as the references print them. */
