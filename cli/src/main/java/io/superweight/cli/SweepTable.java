@@ -108,7 +108,11 @@ final class SweepTable {
 
   private static String error(Metric metric) {
     OptionalDouble error = metric.standardError();
-    return error.isEmpty() ? "" : "± " + String.format(Locale.ROOT, "%.4f", error.getAsDouble());
+    if (error.isEmpty()) {
+      return "";
+    }
+    double size = error.getAsDouble();
+    return "± " + (size < 1000 ? String.format(Locale.ROOT, "%.4f", size) : Numerals.value(size));
   }
 
   private static String change(Comparison comparison) {
