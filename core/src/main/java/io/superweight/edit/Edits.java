@@ -129,7 +129,7 @@ public final class Edits {
                 "%s: a fraction of %s selects no weight, as the largest matrix has %,d:"
                     + " this is the original model.",
                 label,
-                fraction,
+                String.valueOf(fraction).replace(".0E", "e").replace('E', 'e'),
                 largest)
             : String.format(
                 Locale.ROOT,
