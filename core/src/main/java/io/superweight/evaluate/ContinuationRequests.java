@@ -12,6 +12,7 @@ import java.util.Arrays;
 final class ContinuationRequests {
   private final EvaluationSettings settings;
   private final BosPolicy bos;
+  private int shortened;
 
   ContinuationRequests(EvaluationSettings settings) {
     this.settings = settings;
@@ -58,6 +59,7 @@ final class ContinuationRequests {
     }
     int total = before.length + scored.length;
     int dropped = Math.max(0, total - (settings.maxLength() + 1));
+    shortened += dropped > 0 ? 1 : 0;
     int[] tokens = new int[total - dropped];
     for (int i = 0; i < tokens.length; i++) {
       int at = i + dropped;
@@ -74,6 +76,11 @@ final class ContinuationRequests {
             + " has "
             + what
             + ": take it out of the data, or use a model that can take it in");
+  }
+
+  /** How many requests were too long and lost their beginning so far. */
+  int shortened() {
+    return shortened;
   }
 
   /** What is done about BOS, in words. */

@@ -62,6 +62,15 @@ final class Task implements Evaluation {
         longest = Math.max(longest, request.tokens().length);
       }
     }
+    if (encoder.shortened() > 0) {
+      notes.add(
+          encoder.shortened()
+              + " of "
+              + requests.size()
+              + " requests are longer than the model's context of "
+              + settings.maxLength()
+              + " tokens and lose their beginning, as in the harness.");
+    }
     Protocol protocol =
         new Protocol(
             definition.name(),

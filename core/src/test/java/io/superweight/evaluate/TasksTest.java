@@ -128,6 +128,22 @@ class TasksTest {
   }
 
   @Test
+  void requestsThatLoseTheirBeginningAreCounted() {
+    Task own =
+        (Task)
+            Evaluations.open(
+                "lambada_openai",
+                EvaluationSettings.of(tokenizer, "llama", 64),
+                HarnessTasks.datasets());
+    long full = own.requests().stream().filter(r -> r.tokens().length == 65).count();
+
+    assertThat(full).isPositive();
+    assertThat(own.protocol().windowTokens()).isEqualTo(65);
+    assertThat(own.protocol().notes().getFirst())
+        .matches("\\d+ of 200 requests are longer than the model's context of 64 tokens.*");
+  }
+
+  @Test
   void theProtocolSaysWhatWasRead() {
     Protocol protocol =
         Evaluations.open(
