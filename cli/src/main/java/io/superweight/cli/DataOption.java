@@ -50,6 +50,11 @@ final class DataOption {
     return hub;
   }
 
+  /** The folders that the command line names. */
+  List<Path> named() {
+    return List.copyOf(folders);
+  }
+
   /**
    * @param environment the variables
    * @throws InputException of kind NOT_FOUND for a folder that is not there

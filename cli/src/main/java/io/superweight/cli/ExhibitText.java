@@ -46,7 +46,7 @@ final class ExhibitText {
             + look.faint("  " + Columns.cut(Shown.text(report.model().name()), 50)));
     paragraph(exhibit.answer(), "");
     for (Gap gap : exhibit.gaps()) {
-      paragraph("Not made: " + gap.what() + ". " + gap.remedy(), "  ");
+      paragraph("Not made: " + gap.what() + ": " + gap.remedy(), "  ");
     }
     if (!whole) {
       return;
@@ -132,8 +132,7 @@ final class ExhibitText {
         }
         for (int c = 0; c < row.cells().size(); c++) {
           between.cell(
-              CellText.interval(row.cells().get(c), exhibited.columns().get(c).form())
-                  .replace(" to ", "–"),
+              CellText.interval(row.cells().get(c), exhibited.columns().get(c).form()),
               look::faint);
         }
       }

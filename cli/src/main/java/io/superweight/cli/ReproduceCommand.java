@@ -1,14 +1,22 @@
 package io.superweight.cli;
 
 import io.superweight.InputException;
-import io.superweight.evaluate.EvaluationSettings;
-import io.superweight.evaluate.TextPerplexity;
+import io.superweight.catalog.Catalog;
+import io.superweight.catalog.CatalogCheck;
+import io.superweight.dataset.Datasets;
+import io.superweight.experiment.Battery;
 import io.superweight.experiment.Claims;
 import io.superweight.experiment.Exhibit;
 import io.superweight.experiment.Figure3;
+import io.superweight.experiment.Figure4;
+import io.superweight.experiment.Figure5;
+import io.superweight.experiment.Figure6;
 import io.superweight.experiment.Item;
 import io.superweight.experiment.Paper;
+import io.superweight.experiment.ScoreStore;
 import io.superweight.experiment.Subject;
+import io.superweight.experiment.SweepProgress;
+import io.superweight.experiment.Table1;
 import io.superweight.experiment.Table2;
 import io.superweight.find.FindOptions;
 import io.superweight.find.FindResult;
@@ -16,10 +24,12 @@ import io.superweight.find.Finder;
 import io.superweight.find.Prompt;
 import io.superweight.model.Coordinate;
 import io.superweight.report.ModelFacts;
+import io.superweight.report.Numerals;
 import io.superweight.report.ReproductionCsv;
 import io.superweight.report.ReproductionJson;
 import io.superweight.report.ReproductionPage;
 import io.superweight.report.ReproductionReport;
+import io.superweight.tokenizer.BosPolicy;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
@@ -28,7 +38,9 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
+import java.util.OptionalInt;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -49,7 +61,11 @@ import picocli.CommandLine.ParentCommand;
       "  superweight reproduce table1 --out pages",
       "  superweight reproduce all model.gguf --out pages",
       "",
-      "The super weights are those that a search on the paper's prompt finds, or --weights."
+      "The super weights are those of --weights; else those that the catalog has of this model, where the file "
+          + "carries them; else what a search on the paper's prompt finds.",
+      "",
+      "Data is read from --data or the Hugging Face hub; what there is no data for is left out, and said. With --out "
+          + "an interrupted run goes on where it was."
     },
     parameterListHeading = "%n",
     optionListHeading = "%nOptions:%n")
@@ -80,7 +96,7 @@ final class ReproduceCommand implements Runnable {
       names = "--weights",
       paramLabel = "WEIGHT",
       description =
-          "The super weights, repeatable: layers.11.mlp.down[507,1229]. Default: what a search finds")
+          "The super weights, repeatable: layers.11.mlp.down[507,1229]. Default: the catalog's, else what a search finds")
   private List<String> weights = new ArrayList<>();
 
   @Option(
@@ -91,15 +107,53 @@ final class ReproduceCommand implements Runnable {
               + "Default of all: reproduction-NAME")
   private Path out;
 
+  @Option(
+      names = "--limit",
+      paramLabel = "N",
+      description =
+          "Read the first N documents of each task, and four times as many texts for fig5. Default: 25")
+  private Integer limit;
+
+  @Option(
+      names = "--windows",
+      paramLabel = "N",
+      description = "Read the first N windows for a perplexity. Default: 4")
+  private Integer windows;
+
+  @Option(
+      names = "--window",
+      paramLabel = "TOKENS",
+      description = "Length of a perplexity's windows. Default: 2048, as in the paper")
+  private Integer window;
+
+  @Option(
+      names = "--full",
+      description = "Read all documents, windows and texts, as the paper does. It takes hours")
+  private boolean full;
+
+  @Mixin private DataOption data;
+
   @Mixin private ModelOptions options;
 
   @Mixin private JsonOption json;
+
+  /** What the experiments of one run share. */
+  private record Session(
+      Subject subject, Paper paper, Datasets datasets, ScoreStore scores, Progress progress) {}
 
   @Override
   public void run() {
     Terminal terminal = options.terminal(parent);
     List<Item> items = items();
     List<Coordinate> named = weights.stream().map(Coordinate::parse).toList();
+    check("--limit", limit, 1);
+    check("--windows", windows, 1);
+    check("--window", window, 2);
+    if (full && (limit != null || windows != null)) {
+      throw new InputException(
+          InputException.Kind.USAGE, "--full reads all: leave --limit and --windows out");
+    }
+    Datasets datasets = data.datasets(System.getenv());
     Optional<OutputFile> document = json.file();
     if (items.size() > 1 && (json.toStandardOutput() || document.isPresent())) {
       throw new InputException(
@@ -113,34 +167,30 @@ final class ReproduceCommand implements Runnable {
         OpenModel open = OpenModel.open(model, options, progress)) {
       ModelFacts facts = open.facts();
       folder = folder(items, facts);
-      progress.stage("searching");
-      Subject subject = subject(open, facts, named);
-      for (Item wanted : items) {
-        progress.stage(wanted.text());
-        Exhibit exhibit =
-            switch (wanted) {
-              case FIGURE3 -> Figure3.of(subject).exhibit(paper);
-              case TABLE2 -> Table2.of(subject, paper).exhibit(paper);
-              case CLAIMS -> claims(subject);
-              default -> null;
-            };
-        if (exhibit == null) {
-          continue;
-        }
-        ReproductionReport report =
-            new ReproductionReport(
-                Version.number(),
-                facts,
-                subject.weights(),
-                subject.origin(),
-                command(wanted),
-                paper.source(),
-                exhibit);
-        reports.add(report);
-        if (folder != null) {
-          // One by one: what is done stays, whatever becomes of the next.
-          write(report, folder);
-          index(reports, folder);
+      try (ScoreStore scores =
+          folder == null ? ScoreStore.inMemory() : ScoreStore.open(folder.resolve("scores"))) {
+        progress.stage("searching");
+        Subject subject = subject(open, facts, named);
+        progress.line(size());
+        for (Item wanted : items) {
+          progress.stage(wanted.text());
+          Exhibit exhibit =
+              exhibit(wanted, new Session(subject, paper, datasets, scores, progress));
+          ReproductionReport report =
+              new ReproductionReport(
+                  Version.number(),
+                  facts,
+                  subject.weights(),
+                  subject.origin(),
+                  command(wanted),
+                  paper.source(),
+                  exhibit);
+          reports.add(report);
+          if (folder != null) {
+            // One by one: what is done stays, whatever becomes of the next.
+            write(report, folder);
+            index(reports, folder);
+          }
         }
       }
     }
@@ -167,22 +217,109 @@ final class ReproduceCommand implements Runnable {
     }
   }
 
-  private Exhibit claims(Subject subject) {
-    EvaluationSettings settings =
-        EvaluationSettings.of(
-                subject.tokenizer(),
-                subject.model().architecture().family(),
-                subject.model().maxPositions())
-            .withBos(subject.bos())
-            .withLimit(24);
+  private static void check(String option, Integer value, int least) {
+    if (value != null && value < least) {
+      throw new InputException(
+          InputException.Kind.USAGE, option + " must be at least " + least + ", or left out");
+    }
+  }
+
+  private Exhibit exhibit(Item wanted, Session with) {
+    Subject subject = with.subject();
+    boolean needsWeights =
+        wanted == Item.FIGURE5 || wanted == Item.FIGURE6 || wanted == Item.TABLE5;
+    if (needsWeights && subject.weights().isEmpty()) {
+      return Exhibit.withoutSuperWeights(wanted);
+    }
+    return switch (wanted) {
+      case FIGURE3 -> Figure3.of(subject).exhibit(with.paper());
+      case TABLE2 -> Table2.of(subject, with.paper()).exhibit(with.paper());
+      case FIGURE4 -> Figure4.measure(subject).exhibit(with.paper());
+      case FIGURE5 ->
+          Figure5.measure(
+                  subject,
+                  with.datasets(),
+                  full ? Figure5.PAPER_TEXTS : Math.min(Figure5.PAPER_TEXTS, 4 * documents()),
+                  (done, of) ->
+                      with.progress().share((double) done / of, done + " of " + of + " texts"))
+              .exhibit(with.paper());
+      case TABLE1 ->
+          Table1.measure(
+                  subject,
+                  battery(with),
+                  with.paper(),
+                  with.scores(),
+                  p -> show(p, with.progress()))
+              .exhibit();
+      case FIGURE6 -> scaled(with).figure();
+      case TABLE5 -> scaled(with).table5();
+      case CLAIMS -> claims(with);
+    };
+  }
+
+  private Exhibit claims(Session with) {
+    Battery battery = battery(with);
     return Claims.measure(
-            subject,
-            List.of(TextPerplexity.builtIn(settings)),
-            List.of(),
-            List.of(),
+            with.subject(),
+            battery.perplexities(),
+            battery.tasks(),
+            Battery.told(battery.gaps()),
             Optional.empty(),
             model == null ? "" : model)
         .exhibit();
+  }
+
+  private Figure6 scaled(Session with) {
+    return Figure6.measure(
+        with.subject(), battery(with), with.paper(), with.scores(), p -> show(p, with.progress()));
+  }
+
+  private Battery battery(Session with) {
+    return Battery.open(
+        with.subject(),
+        with.paper(),
+        with.datasets(),
+        full
+            ? Battery.Size.FULL
+            : new Battery.Size(
+                OptionalInt.of(documents()),
+                OptionalInt.of(windows()),
+                window == null ? OptionalInt.empty() : OptionalInt.of(window)));
+  }
+
+  private int documents() {
+    return limit == null ? Battery.Size.QUICK.documents().getAsInt() : limit;
+  }
+
+  private int windows() {
+    return windows == null ? Battery.Size.QUICK.windows().getAsInt() : windows;
+  }
+
+  /** What is read, before it is: minutes or hours depend on it. */
+  private String size() {
+    return full
+        ? "reading all documents, windows and texts"
+        : "reading the first "
+            + documents()
+            + " documents of each task and "
+            + windows()
+            + " windows of each text; --full reads all";
+  }
+
+  private static void show(SweepProgress done, Progress progress) {
+    String left =
+        done.secondsLeft().isPresent()
+            ? ", " + Numerals.seconds(done.secondsLeft().getAsDouble()) + " left"
+            : "";
+    progress.share(
+        done.ofScores() == 0 ? 1 : (double) done.scores() / done.ofScores(),
+        Numerals.count(done.scores())
+            + " of "
+            + Numerals.count(done.ofScores())
+            + " scores"
+            + left
+            + ", "
+            + Shown.text(done.evaluation()));
   }
 
   private List<Item> items() {
@@ -232,20 +369,52 @@ final class ReproduceCommand implements Runnable {
                 .withPrompts(List.of(Prompt.REFERENCE), options.bos())
                 .withStability(false));
     named.forEach(open.transformer()::weight); // refuses what the model does not have
+    List<Coordinate> weights = named;
+    String origin = "--weights";
+    if (named.isEmpty()) {
+      Optional<CatalogCheck> published =
+          Catalog.ofUser(System.getenv())
+              .check(open.transformer())
+              .filter(check -> !check.entry().weights().isEmpty())
+              .filter(check ->
+                  check.verdict() == CatalogCheck.Verdict.SAME
+                      || check.verdict() == CatalogCheck.Verdict.PROMINENT);
+      weights = published.map(check -> check.entry().coordinates()).orElse(found.sources());
+      origin =
+          published
+              .map(check -> "the catalog’s entry " + check.entry().id())
+              .orElse("a search on the paper’s prompt");
+    }
     return new Subject(
         open.transformer(),
         open.tokenizer(),
         facts.source(),
         options.bos(),
         found,
-        named.isEmpty() ? found.sources() : named,
-        named.isEmpty() ? "a search on the paper’s prompt" : "--weights");
+        weights,
+        origin);
   }
 
   private String command(Item wanted) {
     StringBuilder command = new StringBuilder("superweight reproduce ").append(wanted.text());
     if (model != null) {
       command.append(' ').append(model);
+    }
+    data.named().forEach(place -> command.append(" --data ").append(place));
+    if (full) {
+      command.append(" --full");
+    }
+    if (limit != null) {
+      command.append(" --limit ").append(limit);
+    }
+    if (windows != null) {
+      command.append(" --windows ").append(windows);
+    }
+    if (window != null) {
+      command.append(" --window ").append(window);
+    }
+    if (options.bos() != BosPolicy.AUTO) {
+      command.append(" --bos ").append(options.bos().name().toLowerCase(Locale.ROOT));
     }
     weights.forEach(weight -> command.append(" --weights '").append(weight).append('\''));
     return command.toString();

@@ -18,14 +18,15 @@ public final class CellText {
     };
   }
 
-  /** The interval, {@code 31.2 to 38.0}; empty for none. */
+  /** The interval, {@code 31.2–38.0}; empty for none. */
   public static String interval(Cell cell, Form form) {
     if (!(cell instanceof Number number) || !number.hasInterval()) {
       return "";
     }
-    String low = number(number.low(), form);
-    String high = number(number.high(), form);
-    return low.replace("× ", "") + " to " + high.replace("× ", "");
+    String low = number(number.low(), form).replace("× ", "");
+    String high = number(number.high(), form).replace("× ", "");
+    // A dash would be taken for the sign of what follows it.
+    return low + (high.startsWith("−") ? " to " : "–") + high;
   }
 
   static String number(double v, Form form) {
@@ -35,6 +36,7 @@ public final class CellText {
     return switch (form) {
       case WORDS, VALUE -> Numerals.value(v);
       case WEIGHT -> Numerals.weight(v);
+      case SETTING -> Numerals.trimmed(v);
       case COUNT -> String.format(Locale.ROOT, Math.abs(v) < 10_000 ? "%.0f" : "%,.0f", v);
       case PERCENT -> String.format(Locale.ROOT, "%.1f", v).replace('-', '−');
       case PERPLEXITY -> v < 100 ? String.format(Locale.ROOT, "%.2f", v) : Numerals.value(v);

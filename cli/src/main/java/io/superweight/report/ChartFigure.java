@@ -19,7 +19,6 @@ import java.util.stream.Stream;
  * by the shape of their marks.
  */
 final class ChartFigure {
-  private static final int ROW = 26;
 
   private final Chart chart;
   private final boolean narrow;
@@ -27,6 +26,7 @@ final class ChartFigure {
   private final int left;
   private final int right;
   private final int top;
+  private final int rowHeight;
   private final int plot;
   private final Scale across;
   private final Scale up;
@@ -43,10 +43,13 @@ final class ChartFigure {
     boolean dots = chart.kind() == Chart.Kind.DOTS;
     width = narrow ? 360 : 880;
     int longest = chart.rows().stream().mapToInt(String::length).max().orElse(0);
-    left = dots ? Math.clamp(16 + longest * 7L, 70, narrow ? 118 : 190) : narrow ? 62 : 72;
+    left = dots ? Math.clamp(16 + longest * 7L, 70, narrow ? 118 : 190) : 72;
     right = narrow ? 12 : 18;
-    top = dots ? 14 : 18;
-    plot = dots ? ROW * chart.rows().size() : narrow ? 190 : 250;
+    top = dots ? 14 : 30;
+    boolean apart =
+        chart.curves().stream().flatMap(c -> c.points().stream()).anyMatch(p -> p.low() < p.high());
+    rowHeight = apart ? Math.max(26, 12 + 8 * chart.curves().size()) : 26;
+    plot = dots ? rowHeight * chart.rows().size() : narrow ? 190 : 250;
     List<Point> all = chart.curves().stream().flatMap(s -> s.points().stream()).toList();
     if (dots) {
       up = null;
@@ -121,6 +124,13 @@ final class ChartFigure {
     high *= Math.pow(high / low, 0.04) * 1.02;
     List<Double> ticks = new ArrayList<>();
     double decades = Math.log10(high / low);
+    if (decades < 1) {
+      double step = Scale.step(high - low, narrow ? 3 : 6);
+      for (long i = (long) Math.ceil(low / step); i * step <= high; i++) {
+        ticks.add(i * step);
+      }
+      return new Scale.Logarithmic(low, high, ticks);
+    }
     int every = Math.max(1, (int) Math.ceil(decades / (narrow ? 4 : 7)));
     for (int k = (int) Math.floor(Math.log10(low)); k <= Math.ceil(Math.log10(high)); k++) {
       double[] digits = decades < 1.5 ? new double[] {1, 2, 5} : new double[] {1};
@@ -224,7 +234,7 @@ final class ChartFigure {
     svg.append(
         svgText(
             (left + width - right) / 2.0, top + plot + 38, "middle", "axis", chart.x().label()));
-    svg.append(svgText(narrow ? 2 : 4, top - 6, "start", "axis", chart.y().label()));
+    svg.append(svgText(narrow ? 2 : 4, top - 14, "start", "axis", chart.y().label()));
   }
 
   /** Labels stand to the side of their point that has more room, stacked where they would touch. */
@@ -293,7 +303,7 @@ final class ChartFigure {
   }
 
   private double row(double index) {
-    return top + (index + 0.5) * ROW;
+    return top + (index + 0.5) * rowHeight;
   }
 
   private void dots(StringBuilder svg) {
@@ -324,7 +334,7 @@ final class ChartFigure {
       Curve series = chart.curves().get(s);
       // Curve of one row lie beside each other where they have intervals, else on one line.
       boolean apart = series.points().stream().anyMatch(p -> Double.isFinite(p.low()));
-      double shift = apart ? (s - (count - 1) / 2.0) * Math.min(5.5, 20.0 / count) : 0;
+      double shift = apart ? (s - (count - 1) / 2.0) * 8 : 0;
       svg.append("<g class=\"s%d\">".formatted((s + tone) % 5));
       for (Point p : series.points()) {
         if (!Double.isFinite(p.x())) {

@@ -73,15 +73,13 @@ public final class ReproductionPage {
         .append("</p><h1>")
         .append(Markup.text(exhibit.item().subject()))
         .append("</h1><p class=\"summary\">")
-        .append(Markup.breakable(report.model().name() + ": " + report.model().summary()))
+        .append(prose(report.model().name() + ": " + report.model().summary()))
         .append("</p>\n<div class=\"verdict plainly\"><p class=\"said\">")
-        .append(Markup.breakable(exhibit.answer()))
+        .append(prose(exhibit.answer()))
         .append("</p></div>");
     if (!exhibit.findings().isEmpty()) {
       html.append("<ul class=\"findings\">");
-      exhibit
-          .findings()
-          .forEach(f -> html.append("<li>").append(Markup.breakable(f)).append("</li>"));
+      exhibit.findings().forEach(f -> html.append("<li>").append(prose(f)).append("</li>"));
       html.append("</ul>");
     }
     exhibit.gaps().forEach(this::gap);
@@ -96,9 +94,7 @@ public final class ReproductionPage {
     html.append("</section>\n");
     section("differs", "What differs from the paper");
     html.append("<ul class=\"findings\">");
-    exhibit
-        .differences()
-        .forEach(d -> html.append("<li>").append(Markup.breakable(d)).append("</li>"));
+    exhibit.differences().forEach(d -> html.append("<li>").append(prose(d)).append("</li>"));
     html.append("</ul></section>\n");
     measured(report, linked);
     html.append("</main></body></html>\n");
@@ -106,16 +102,14 @@ public final class ReproductionPage {
 
   private void gap(Gap gap) {
     html.append("<p class=\"note\"><b>Not made:</b> ")
-        .append(Markup.breakable(gap.what()))
-        .append(". ")
-        .append(Markup.breakable(gap.remedy()))
+        .append(prose(gap.what()))
+        .append(": ")
+        .append(prose(gap.remedy()))
         .append("</p>");
   }
 
   private void chart(Chart chart) {
-    html.append("<figure class=\"exhibit\"><h3>")
-        .append(Markup.breakable(chart.title()))
-        .append("</h3>");
+    html.append("<figure class=\"exhibit\"><h3>").append(prose(chart.title())).append("</h3>");
     if (chart.curves().size() > 1) {
       html.append("<ul class=\"marks\">");
       for (int s = 0; s < chart.curves().size(); s++) {
@@ -134,7 +128,7 @@ public final class ReproductionPage {
     }
     html.append(ChartFigure.svg(chart, false)).append(ChartFigure.svg(chart, true));
     if (!chart.caption().isEmpty()) {
-      html.append("<figcaption>").append(Markup.breakable(chart.caption())).append("</figcaption>");
+      html.append("<figcaption>").append(prose(chart.caption())).append("</figcaption>");
     }
     html.append("</figure>");
   }
@@ -148,7 +142,7 @@ public final class ReproductionPage {
             : "<h3>" + Markup.text(table.title()) + "</h3>");
     html.append("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"")
         .append(Markup.text(table.title()))
-        .append("\"><table class=\"plain\"><thead><tr>");
+        .append("\"><table class=\"plain exhibited\"><thead><tr>");
     if (sources) {
       html.append("<th scope=\"col\">source</th>");
     }
@@ -183,7 +177,7 @@ public final class ReproductionPage {
             form == Form.WORDS
                 ? text.length() > 60 ? "<td class=\"prose\">" : "<td>"
                 : "<td class=\"num\">")
-        .append(Markup.breakable(text));
+        .append(prose(text));
     if (!interval.isEmpty()) {
       html.append("<span class=\"between\">").append(Markup.text(interval)).append("</span>");
     }
@@ -203,9 +197,9 @@ public final class ReproductionPage {
         "super weights",
         report.weights().isEmpty()
             ? "none known"
-            : Markup.breakable(Numerals.listed(report.weights()) + ", from " + report.origin()));
+            : prose(Numerals.listed(report.weights()) + ", from " + report.origin()));
     for (Fact fact : report.exhibit().protocol()) {
-      fact(fact.name(), Markup.breakable(fact.value()));
+      fact(fact.name(), prose(fact.value()));
     }
     fact("paper’s numbers", Markup.text(report.paperSource()));
     fact("Superweight", Markup.text(report.version()));
@@ -239,7 +233,7 @@ public final class ReproductionPage {
     ReproductionReport any = reports.getFirst();
     open("The paper’s experiments on " + any.model().name());
     html.append("<header><p class=\"kicker\">Superweight</p><h1>The paper’s experiments on ")
-        .append(Markup.breakable(any.model().name()))
+        .append(prose(any.model().name()))
         .append("</h1><p class=\"summary\">")
         .append(Markup.text(any.model().summary()))
         .append("</p><p class=\"summary\">")
@@ -247,8 +241,7 @@ public final class ReproductionPage {
             any.weights().isEmpty()
                 ? "No super weight is known."
                 : "Super weights: "
-                    + Markup.breakable(
-                        Numerals.listed(any.weights()) + " (from " + any.origin() + ")."))
+                    + prose(Numerals.listed(any.weights()) + " (from " + any.origin() + ")."))
         .append("</p></header>\n<section aria-label=\"Experiments\"><ul class=\"contents\">");
     for (ReproductionReport report : reports) {
       Exhibit exhibit = report.exhibit();
@@ -258,7 +251,7 @@ public final class ReproductionPage {
           .append(".html\">")
           .append(Markup.text(exhibit.item().title() + ". " + exhibit.item().subject()))
           .append("</a></h3><p>")
-          .append(Markup.breakable(exhibit.answer()))
+          .append(prose(exhibit.answer()))
           .append("</p>");
       exhibit.gaps().forEach(this::gap);
       html.append("<p class=\"quiet\"><a href=\"")
@@ -277,6 +270,11 @@ public final class ReproductionPage {
     fact("paper’s numbers", Markup.text(any.paperSource()));
     fact("Superweight", Markup.text(any.version()));
     html.append("</dl></section>\n</main></body></html>\n");
+  }
+
+  /** A sentence in which numbers and their units stay together. */
+  private static String prose(String sentence) {
+    return Markup.breakable(sentence.replace(" %", "\u00a0%").replace("× ", "×\u00a0"));
   }
 
   private void fact(String name, String value) {

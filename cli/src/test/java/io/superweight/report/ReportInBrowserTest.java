@@ -97,6 +97,15 @@ class ReportInBrowserTest {
           page, HtmlReportTest.page(report.getValue()).replace("<details>", "<details open>"));
       pages.put(report.getKey(), page);
     }
+    for (Map.Entry<String, String> made :
+        Map.of(
+                "experiment", ReproductionSamples.page(),
+                "experiments", ReproductionSamples.index())
+            .entrySet()) {
+      Path page = folder.resolve(made.getKey() + ".html");
+      Files.writeString(page, made.getValue().replace("<details>", "<details open>"));
+      pages.put(made.getKey(), page);
+    }
     List<Integer> widths = List.of(320, 390, 700, 768, 1280);
     Path screen = folder.resolve("screen.html");
     Files.writeString(screen, frames(pages, widths));

@@ -35,6 +35,22 @@ public record Exhibit(
     protocol = List.copyOf(protocol);
   }
 
+  /** What is said where a model has no super weight that could be removed or scaled. */
+  public static Exhibit withoutSuperWeights(Item item) {
+    return new Exhibit(
+        item,
+        "No super weight is known in this model, so there is none to remove or to scale.",
+        List.of(),
+        List.of(),
+        List.of(),
+        List.of(),
+        List.of(
+            new Gap(
+                item.title() + ", which compares the model with and without super weights",
+                "name some with --weights")),
+        List.of());
+  }
+
   /**
    * Something that could not be made here.
    *
@@ -90,6 +106,8 @@ public record Exhibit(
     PERPLEXITY,
     /** How many times as much: {@code × 1.03}. */
     RATIO,
+    /** A setting as it was given: {@code 0.5}. */
+    SETTING,
     /** A probability, as hundredths with its small digits: {@code 0.48}. */
     PROBABILITY
   }
