@@ -50,9 +50,9 @@ final class DataOption {
     return hub;
   }
 
-  /** The folders that the command line names. */
-  List<Path> named() {
-    return List.copyOf(folders);
+  /** What the command line names. */
+  List<String> named() {
+    return List.copyOf(places);
   }
 
   /**

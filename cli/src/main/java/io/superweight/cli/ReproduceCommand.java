@@ -127,6 +127,14 @@ final class ReproduceCommand implements Runnable {
   private Integer window;
 
   @Option(
+      names = "--text",
+      paramLabel = "FILE",
+      description =
+          "Measure the perplexity of a text of one's own, cut into windows as wikitext-2 is, in place of wikitext-2 "
+              + "and C4")
+  private Path text;
+
+  @Option(
       names = "--full",
       description = "Read all documents, windows and texts, as the paper does. It takes hours")
   private boolean full;
@@ -284,7 +292,8 @@ final class ReproduceCommand implements Runnable {
             : new Battery.Size(
                 OptionalInt.of(documents()),
                 OptionalInt.of(windows()),
-                window == null ? OptionalInt.empty() : OptionalInt.of(window)));
+                window == null ? OptionalInt.empty() : OptionalInt.of(window)),
+        Optional.ofNullable(text));
   }
 
   private int documents() {
@@ -409,6 +418,9 @@ final class ReproduceCommand implements Runnable {
     }
     if (windows != null) {
       command.append(" --windows ").append(windows);
+    }
+    if (text != null) {
+      command.append(" --text ").append(text);
     }
     if (window != null) {
       command.append(" --window ").append(window);

@@ -1,6 +1,8 @@
 package io.superweight.experiment;
 
 import io.superweight.InputException;
+import io.superweight.dataset.Dataset;
+import io.superweight.dataset.DatasetName;
 import io.superweight.dataset.Datasets;
 import io.superweight.evaluate.Evaluation;
 import io.superweight.evaluate.EvaluationSettings;
@@ -8,14 +10,25 @@ import io.superweight.evaluate.Evaluations;
 import io.superweight.evaluate.Metric;
 import io.superweight.evaluate.Preset;
 import io.superweight.evaluate.Protocol;
+import io.superweight.evaluate.Request;
+import io.superweight.evaluate.Score;
 import io.superweight.evaluate.TextPerplexity;
 import io.superweight.experiment.Exhibit.Fact;
 import io.superweight.experiment.Exhibit.Gap;
 import io.superweight.find.Prompt;
 import io.superweight.tokenizer.BosPolicy;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
+import java.util.HexFormat;
 import java.util.List;
+import java.util.Optional;
 import java.util.OptionalInt;
+import tools.jackson.databind.node.JsonNodeFactory;
 
 /**
  * The paper's seven tasks and two perplexities, those of them that there is data for.
@@ -63,8 +76,61 @@ public record Battery(
                 gaps.getFirst().remedy() + "; the others likewise"));
   }
 
-  /** Opens what there is data for; the paper's preset for BOS. */
-  public static Battery open(Subject subject, Paper paper, Datasets datasets, Size size) {
+  /** A text of one's own under the rules of another text's protocol. */
+  private record OwnText(Evaluation of) implements Evaluation {
+    @Override
+    public String name() {
+      return "text";
+    }
+
+    @Override
+    public Protocol protocol() {
+      return of.protocol();
+    }
+
+    @Override
+    public List<Request> requests() {
+      return of.requests();
+    }
+
+    @Override
+    public List<Metric> metrics(List<Score> scores) {
+      return of.metrics(scores);
+    }
+  }
+
+  /**
+   * A file as the one row of a data set, whatever is asked for.
+   *
+   * @throws InputException of kind NOT_FOUND where it cannot be read
+   */
+  private static Dataset dataset(Path file) {
+    try {
+      byte[] bytes = Files.readAllBytes(file);
+      String sha256 = HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+      String name = file.getFileName().toString();
+      return new Dataset(
+          new DatasetName(name, "", "all"),
+          List.of(new Dataset.File(name, sha256)),
+          List.of(
+              JsonNodeFactory.instance
+                  .objectNode()
+                  .put("text", new String(bytes, StandardCharsets.UTF_8))));
+    } catch (IOException e) {
+      throw new InputException(
+          InputException.Kind.NOT_FOUND, "--text: " + file + " cannot be read: check the path", e);
+    } catch (NoSuchAlgorithmException impossible) {
+      throw new IllegalStateException(impossible);
+    }
+  }
+
+  /**
+   * Opens what there is data for; the paper's preset for BOS.
+   *
+   * @param text whose perplexity is measured in place of wikitext-2 and C4
+   */
+  public static Battery open(
+      Subject subject, Paper paper, Datasets datasets, Size size, Optional<Path> text) {
     EvaluationSettings plain =
         EvaluationSettings.of(
                 subject.tokenizer(),
@@ -84,6 +150,12 @@ public record Battery(
     }
     List<Gap> gaps = new ArrayList<>();
     List<Evaluation> tasks = opened(paper.tasks(), forTasks, datasets, gaps);
+    EvaluationSettings settings = forText;
+    if (text.isPresent()) {
+      Dataset own = dataset(text.get());
+      Evaluation evaluation = Evaluations.open("gptq-wikitext2", settings, name -> own);
+      return new Battery(tasks, List.of(new OwnText(evaluation)), gaps, size.equals(Size.FULL));
+    }
     List<Evaluation> perplexities =
         new ArrayList<>(opened(List.of("gptq-wikitext2", "gptq-c4"), forText, datasets, gaps));
     if (perplexities.isEmpty()) {

@@ -248,6 +248,7 @@ public record Table1(
       case "gptq-wikitext2" -> "wikitext-2";
       case "gptq-c4" -> "C4";
       case "prose" -> "built-in prose";
+      case "text" -> "the text";
       default -> evaluation;
     };
   }
@@ -293,7 +294,7 @@ public record Table1(
     List<String> names = List.of("original", "pruneSw", "pruneNonSw", "pruneSwRestored");
     List<String> labels = List.of("Original", "Prune SW", "Prune non-SW (7,000)", "Prune SW, +SA");
     boolean comparable =
-        !tasks().isEmpty() || perplexities().stream().anyMatch(p -> !p.name().equals("prose"));
+        !tasks().isEmpty() || perplexities().stream().anyMatch(p -> p.name().startsWith("gptq-"));
     for (int r = 0; comparable && r < names.size(); r++) {
       List<Cell> cells = new ArrayList<>(List.of(Cell.of(labels.get(r))));
       List<Double> accuracies = drawn.numbers("table1", names.get(r));
@@ -306,7 +307,7 @@ public record Table1(
       for (SweepResult.Part part : perplexities()) {
         List<Double> of =
             drawn.numbers("table1", part.name().equals("gptq-c4") ? "c4" : "wikitext2");
-        cells.add(part.name().equals("prose") ? Cell.none() : Cell.of(of.get(r)));
+        cells.add(part.name().startsWith("gptq-") ? Cell.of(of.get(r)) : Cell.none());
       }
       rows.add(new Row("paper, " + drawn.name(), cells));
     }
