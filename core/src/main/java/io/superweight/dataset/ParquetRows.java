@@ -27,6 +27,10 @@ final class ParquetRows {
   private static final Logger LOG = Logger.getLogger("dev.hardwood");
 
   static {
+    // Its Java decoder: the native one is unpacked to the temporary folder and run from there.
+    if (System.getProperty("org.xerial.snappy.purejava") == null) {
+      System.setProperty("org.xerial.snappy.purejava", "true");
+    }
     if (LOG.getLevel() == null) {
       LOG.setLevel(Level.WARNING); // it announces its decompressor on standard error
     }
