@@ -3,6 +3,7 @@
 Needs the Python packages lm-eval (0.4.13), torch, transformers and gguf. Float32, batch size 1, two threads; MODEL is a
 folder or a GGUF file, which transformers dequantizes. The first documents warm up and are not timed.
 """
+import gzip
 import json
 import os
 import sys
@@ -32,7 +33,8 @@ def instances(lines):
     ]
 
 
-with open(requests, encoding="utf-8") as file:
+opened = gzip.open if requests.endswith(".gz") else open
+with opened(requests, "rt", encoding="utf-8") as file:
     lines = [json.loads(line) for line in file][:documents]
 lm.loglikelihood(instances(lines[:2]), disable_tqdm=True)
 timed = instances(lines)

@@ -18,8 +18,10 @@ import io.superweight.tokenizer.BosPolicy;
 import io.superweight.tokenizer.Tokenizer;
 import io.superweight.tokenizer.Tokenizers;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.lang.management.ManagementFactory;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -28,6 +30,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Random;
 import java.util.function.Supplier;
+import java.util.zip.GZIPInputStream;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -72,8 +75,9 @@ public final class MeasureScoring {
 
   private static List<Request> requests(Path file, Tokenizer tokenizer, int documents) {
     List<Request> requests = new ArrayList<>();
-    try {
-      for (String line : Files.readAllLines(file)) {
+    try (InputStream bytes = Files.newInputStream(file);
+        InputStream plain = file.toString().endsWith(".gz") ? new GZIPInputStream(bytes) : bytes) {
+      for (String line : new String(plain.readAllBytes(), StandardCharsets.UTF_8).split("\n")) {
         JsonNode document = JsonMapper.shared().readTree(line);
         int part = 0;
         for (JsonNode request : document.get("requests")) {
