@@ -22,7 +22,9 @@ public final class InputException extends RuntimeException {
     /** An output file cannot be written. */
     OUTPUT(7),
     /** A hub cannot be reached, or does not let this user have it. */
-    NETWORK(9);
+    NETWORK(9),
+    /** An accelerator failed while it computed: its memory ran out, or it was lost. */
+    DEVICE(10);
 
     private final int exitCode;
 

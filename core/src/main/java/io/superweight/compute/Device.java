@@ -9,8 +9,12 @@ import java.util.Optional;
  * The few operations that a decoder needs, and the only place that knows how numbers are computed.
  *
  * <p>Contract: products and sums are float32 at least. The bits of a result depend on shapes and on
- * the device alone, never on the number of threads or on timing. Calls return when the result is
- * there. A device may be used from one thread at a time; it uses its own threads inside.
+ * the device alone, never on the number of threads or on timing. Calls take effect in the order in
+ * which they are made; what is handed to the caller (arrays, {@link #host}) is complete when it is.
+ * A device may be used from one thread at a time; it uses its own threads inside.
+ *
+ * <p>Weights are read where they lie, in host memory. A device with memory of its own takes a copy
+ * for each product, unless it was told to {@link #keep} them.
  */
 public interface Device extends AutoCloseable {
 
@@ -33,6 +37,11 @@ public interface Device extends AutoCloseable {
     /** Zeroed values {@code [rows, cols]}. */
     Buffer allocate(int rows, int cols);
 
+    /** Values {@code [rows, cols]} that are written before they are read: not zeroed. */
+    default Buffer room(int rows, int cols) {
+      return allocate(rows, cols);
+    }
+
     /** A copy of {@code values} as {@code [values.length / cols, cols]}. */
     Buffer upload(float[] values, int cols);
 
@@ -44,13 +53,64 @@ public interface Device extends AutoCloseable {
   Scope scope();
 
   /**
-   * The values in host memory: on a CPU device the segment itself, so writing through it works
-   * there.
+   * The values in host memory, valid until the next call of this method. On a CPU device it is the
+   * segment itself; elsewhere a copy, and what is written there counts when {@link #store} has put
+   * it back.
    */
   MemorySegment host(Buffer buffer);
 
+  /** Puts back what {@link #host} gave for that buffer and somebody has written since. */
+  default void store(Buffer buffer, MemorySegment host) {}
+
+  /** Says that nobody will read these values before they are written again. */
+  default void discard(Buffer buffer) {}
+
+  /** Whether buffers lie in host memory, so that any mapped segment may be one. */
+  default boolean inHostMemory() {
+    return true;
+  }
+
+  /**
+   * How much is worth doing at once.
+   *
+   * @param chunkRows rows of the residual stream that go through a layer together
+   * @param logitRows rows of a block of logits
+   * @param logitColumns columns of it
+   */
+  record Portions(int chunkRows, int logitRows, int logitColumns) {}
+
+  /** What suits the device; results depend on it as they do on shapes. */
+  default Portions portions() {
+    return new Portions(1024, 1024, 2048);
+  }
+
+  /** Copies of weights, or the promise of them; to be closed before the weights are unmapped. */
+  interface Kept extends AutoCloseable {
+    @Override
+    void close();
+  }
+
+  /**
+   * Says which weights passes will read, and in which order: a device with memory of its own keeps
+   * what fits there and brings the rest ahead, group by group. They must not change until the
+   * result is closed.
+   *
+   * @param groups what is read together, a layer for example; the first comes again after the last
+   */
+  default Kept keep(List<List<Matrix>> groups) {
+    return () -> {};
+  }
+
   /** {@code y[m, n] = Σ_k x[m, k] · W[n, k]}; x is {@code [M, cols]}, y is {@code [M, rows]}. */
   void matmul(Buffer x, Matrix w, Buffer y);
+
+  /**
+   * {@link #matmul} whose result goes through an element-wise function or attention before it
+   * reaches the residual stream: a device in {@link Precision#BF16} may round y to bfloat16.
+   */
+  default void matmulInner(Buffer x, Matrix w, Buffer y) {
+    matmul(x, w, y);
+  }
 
   /** Row {@code row} of a matrix in float32, {@code [cols]}, as {@link #matmul} reads it. */
   float[] row(Matrix w, int row);

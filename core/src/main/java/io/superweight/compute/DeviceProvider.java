@@ -21,4 +21,27 @@ public interface DeviceProvider {
    *     that says why
    */
   Device open(int threads, Precision precision);
+
+  /**
+   * Opens the device as somebody asked for it.
+   *
+   * @throws InputException as {@link #open(int, Precision)}; of kind USAGE for a unit that it does
+   *     not have
+   */
+  default Device open(DeviceRequest request) {
+    return open(request.threads(), request.precision());
+  }
+
+  /** Whether there may be several of it, so that one can be named: {@code "cuda:1"}. */
+  default boolean numbered() {
+    return false;
+  }
+
+  /**
+   * Whether it is worth trying where nobody named a device. A look at the machine that takes no
+   * time; {@link #open(DeviceRequest)} may still find that it cannot.
+   */
+  default boolean suits(DeviceRequest request) {
+    return true;
+  }
 }

@@ -42,27 +42,38 @@ public final class Devices {
    */
   public record Opened(Device device, Optional<String> notice) {}
 
+  /** As {@link #open(String, DeviceRequest)}. */
+  public Opened open(String name, int threads, Precision precision) {
+    return open(name, DeviceRequest.of(threads, precision));
+  }
+
   /**
    * Opens a device.
    *
-   * @param name one of {@link #names()}, or {@link #AUTO}, which passes over what this machine
-   *     cannot run
+   * @param name one of {@link #names()}, with a colon and a unit where there may be several, or
+   *     {@link #AUTO}, which passes over what this machine cannot run and what does not suit
    * @throws InputException of kind USAGE for an unknown name; of the device's kind where the named
    *     one cannot run here
    */
-  public Opened open(String name, int threads, Precision precision) {
+  public Opened open(String name, DeviceRequest request) {
     if (!name.equals(AUTO)) {
+      int colon = name.indexOf(':');
+      String first = (colon < 0 ? name : name.substring(0, colon)).toLowerCase(Locale.ROOT);
       DeviceProvider provider =
           providers.stream()
-              .filter(p -> p.name().equals(name.toLowerCase(Locale.ROOT)))
+              .filter(p -> p.name().equals(first) && (colon < 0 || p.numbered()))
               .findFirst()
               .orElseThrow(() -> unknown(name));
-      return opened(provider.open(threads, precision), Optional.empty());
+      String unit = colon < 0 ? "" : name.substring(colon + 1);
+      return opened(provider.open(request.withUnit(unit)), Optional.empty());
     }
     Optional<String> passedOver = Optional.empty();
     for (DeviceProvider provider : providers) {
+      if (!provider.suits(request)) {
+        continue;
+      }
       try {
-        return opened(provider.open(threads, precision), passedOver);
+        return opened(provider.open(request), passedOver);
       } catch (InputException unusable) {
         if (passedOver.isEmpty()) {
           passedOver = Optional.of(unusable.getMessage());

@@ -30,9 +30,6 @@ import java.util.stream.IntStream;
  * there as a copy of the intact rows: the layers below are computed once for all of them.
  */
 final class ForwardPass implements AutoCloseable {
-  /** Rows of the stream that go through a layer together; a longer sequence goes alone. */
-  private static final int CHUNK_ROWS = 1024;
-
   /** Edited rows of a matrix below which a copy of it is never worth it. */
   private static final int MANY_EDITED_ROWS = 8;
 
@@ -139,8 +136,12 @@ final class ForwardPass implements AutoCloseable {
     /** The intact trunk first, the others in the order in which they join. */
     final List<Slot> slots = new ArrayList<>();
 
-    Part(Batch batch, int layers) {
+    /** The device's portion. */
+    private final int chunkRows;
+
+    Part(Batch batch, int layers, int chunkRows) {
       this.batch = batch;
+      this.chunkRows = chunkRows;
       this.layers = Math.min(layers, batch.layers());
       this.rowsOfSlot = IntStream.range(0, batch.sequences().size()).map(batch::rows).sum();
     }
@@ -153,7 +154,7 @@ final class ForwardPass implements AutoCloseable {
       return batch.head() == Head.SCORE_WANTED
           ? families(slots.getFirst().lanes).stream()
               .mapToInt(family -> family.stream().mapToInt(Lane::count).sum())
-              .reduce(CHUNK_ROWS, Math::max)
+              .reduce(chunkRows, Math::max)
           : 0;
     }
 
@@ -252,12 +253,13 @@ final class ForwardPass implements AutoCloseable {
     }
     try {
       stream = room(rows, architecture.hiddenSize(), 1)[0];
-      freeRows = Math.min(free, Math.max(CHUNK_ROWS, longest));
+      // A longer sequence than the device's portion goes through a layer alone.
+      freeRows = Math.min(free, Math.max(device.portions().chunkRows(), longest));
       allocateScratch(Math.max(freeRows, pinned));
       if (branched > 0) {
         int keyWidth = keys.cols();
-        branchKeys = scope.allocate(branched, keyWidth);
-        branchValues = scope.allocate(branched, keyWidth);
+        branchKeys = scope.room(branched, keyWidth);
+        branchValues = scope.room(branched, keyWidth);
       }
     } catch (RuntimeException | Error e) {
       close();
@@ -300,7 +302,7 @@ final class ForwardPass implements AutoCloseable {
   private Buffer[] room(int rows, int cols, int count) {
     Buffer[] buffers = new Buffer[count];
     long bytes = Math.multiplyExact(SpillFile.bytes((long) rows * cols), (long) count);
-    if (bytes > memory.mostBytes()) {
+    if (device.inHostMemory() && bytes > memory.mostBytes()) {
       spill = new SpillFile(memory.place(), bytes);
     }
     for (int i = 0; i < count; i++) {
@@ -344,7 +346,7 @@ final class ForwardPass implements AutoCloseable {
             .filter(v -> joins[v] == layers && variants.get(v).transforms().isEmpty())
             .findFirst()
             .orElse(-1);
-    Part part = new Part(batch, layers);
+    Part part = new Part(batch, layers, device.portions().chunkRows());
     part.slots.add(new Slot(part, Variant.INTACT, trunk, 0));
     for (int v : order) {
       if (v != trunk) {
@@ -375,7 +377,8 @@ final class ForwardPass implements AutoCloseable {
     Part part =
         new Part(
             new Batch(List.of(new int[0]), variants, List.of(), Head.LAST_LOGITS),
-            architecture.layers());
+            architecture.layers(),
+            device.portions().chunkRows());
     pass.parts.add(part);
     for (int v = 0; v < variants.size(); v++) {
       part.slots.add(new Slot(part, variants.get(v), v, 0));
@@ -455,19 +458,19 @@ final class ForwardPass implements AutoCloseable {
     }
     int queryWidth = a.heads() * a.headDim();
     int keyWidth = a.keyValueHeads() * a.headDim();
-    normed = scope.allocate(rows, hidden);
-    mixed = scope.allocate(rows, hidden);
+    normed = scope.room(rows, hidden);
+    mixed = scope.room(rows, hidden);
     gathered = null;
-    queries = scope.allocate(rows, queryWidth);
-    keys = scope.allocate(rows, keyWidth);
-    values = scope.allocate(rows, keyWidth);
-    attended = scope.allocate(rows, queryWidth);
+    queries = scope.room(rows, queryWidth);
+    keys = scope.room(rows, keyWidth);
+    values = scope.room(rows, keyWidth);
+    attended = scope.room(rows, queryWidth);
     fused =
         weights.layers.stream().anyMatch(layer -> layer.qkv() != null)
-            ? scope.allocate(rows, queryWidth + 2 * keyWidth)
+            ? scope.room(rows, queryWidth + 2 * keyWidth)
             : null;
-    gates = scope.allocate(rows, intermediate);
-    ups = scope.allocate(rows, intermediate);
+    gates = scope.room(rows, intermediate);
+    ups = scope.room(rows, intermediate);
   }
 
   /** The whole pass; a result for each batch. */
@@ -656,7 +659,7 @@ final class ForwardPass implements AutoCloseable {
       return stream.rows(chunk.lanes().getFirst().from(), chunk.rows());
     }
     if (gathered == null) {
-      gathered = scope.allocate(normed.rows(), normed.cols());
+      gathered = scope.room(normed.rows(), normed.cols());
     }
     Buffer x = gathered.rows(0, chunk.rows());
     for (int n = 0; n < chunk.starts().length; n++) {
@@ -759,6 +762,7 @@ final class ForwardPass implements AutoCloseable {
     }
     announce(Site.of(Site.Kind.MLP_OUT, i), out, chunk);
     device.add(x, out, residualScale);
+    device.discard(mixed);
     announce(Site.of(Site.Kind.RESID_POST, i), x, chunk);
     store(x, chunk);
   }
@@ -776,12 +780,12 @@ final class ForwardPass implements AutoCloseable {
     Buffer v = values.rows(0, chunk.rows());
     if (w.qkv() != null) {
       Buffer together = fused.rows(0, chunk.rows());
-      linear(w.qkv(), x, together, chunk);
+      inner(w.qkv(), x, together, chunk, null);
       split(together, q, k, v);
     } else {
-      linear(w.q(), x, q, chunk);
-      linear(w.k(), x, k, chunk);
-      linear(w.v(), x, v, chunk);
+      inner(w.q(), x, q, chunk, null);
+      inner(w.k(), x, k, chunk, null);
+      inner(w.v(), x, v, chunk, null);
     }
     if (a.clip() > 0) {
       device.clamp(q, a.clip());
@@ -919,13 +923,13 @@ final class ForwardPass implements AutoCloseable {
   private Buffer hiddenOf(Weights.MlpWeights w, Buffer x, Chunk chunk, int[] rowsOfChunk) {
     int width = w.down().matrix().cols();
     Buffer up = narrow(ups, x.rows(), width);
-    linear(w.up(), x, up, chunk, rowsOfChunk);
+    inner(w.up(), x, up, chunk, rowsOfChunk);
     if (w.gate() == null) {
       device.activate(architecture.mlp().activation(), up);
       return up;
     }
     Buffer gate = narrow(gates, x.rows(), width);
-    linear(w.gate(), x, gate, chunk, rowsOfChunk);
+    inner(w.gate(), x, gate, chunk, rowsOfChunk);
     device.gate(architecture.mlp().activation(), gate, up);
     return gate;
   }
@@ -990,10 +994,24 @@ final class ForwardPass implements AutoCloseable {
    * @param rowsOfChunk where x holds only some rows of the chunk, which; ascending
    */
   private void linear(Linear w, Buffer x, Buffer y, Chunk chunk, int[] rowsOfChunk) {
+    product(w, x, y, chunk, rowsOfChunk, false);
+  }
+
+  /** {@link #linear} within attention or an MLP. */
+  private void inner(Linear w, Buffer x, Buffer y, Chunk chunk, int[] rowsOfChunk) {
+    product(w, x, y, chunk, rowsOfChunk, true);
+  }
+
+  private void product(
+      Linear w, Buffer x, Buffer y, Chunk chunk, int[] rowsOfChunk, boolean inner) {
     List<Run> runs = runs(chunk, rowsOfChunk);
     // A run whose matrix is another one needs no product with the stored one.
     if (!runs.stream().allMatch(run -> run.slot.rebinds(w, run.count()))) {
-      device.matmul(x, w.matrix(), y);
+      if (inner) {
+        device.matmulInner(x, w.matrix(), y);
+      } else {
+        device.matmul(x, w.matrix(), y);
+      }
     }
     for (Run run : runs) {
       if (run.count() == 0) {
@@ -1048,7 +1066,7 @@ final class ForwardPass implements AutoCloseable {
         boundScope.close();
       }
       boundScope = device.scope();
-      bound = boundScope.allocate(stored.rows(), stored.cols());
+      bound = boundScope.room(stored.rows(), stored.cols());
     }
     Buffer matrix = narrow(bound, stored.rows(), stored.cols());
     device.decode(stored, matrix);
@@ -1154,11 +1172,16 @@ final class ForwardPass implements AutoCloseable {
 
   private void tell(Site site, Buffer values, Lane lane, int[] tokens) {
     SiteValues view = null;
+    boolean transformed = false;
     for (ActivationTransform transform : lane.slot().variant.transforms()) {
       if (transform.wants(site)) {
         view = view == null ? view(values, lane, tokens) : view;
         transform.transform(site, view);
+        transformed = true;
       }
+    }
+    if (transformed) {
+      device.store(values, view.data());
     }
     if (lane.slot().caller < 0) {
       return;
@@ -1207,9 +1230,9 @@ final class ForwardPass implements AutoCloseable {
     private static final int WHOLE_ROWS = 128;
 
     /** Rows and columns of a block of logits otherwise. */
-    private static final int ROWS = 1024;
+    private final int blockRows = device.portions().logitRows();
 
-    private static final int COLUMNS = 2048;
+    private final int blockColumns = device.portions().logitColumns();
 
     private final List<int[]> sequences;
     private final Head head;
@@ -1330,8 +1353,8 @@ final class ForwardPass implements AutoCloseable {
           greedy[v][q] = new int[ids.length - place.from()];
         }
       }
-      for (int first = 0; first < all.size(); first += ROWS) {
-        wantedTile(all.subList(first, Math.min(all.size(), first + ROWS)));
+      for (int first = 0; first < all.size(); first += blockRows) {
+        wantedTile(all.subList(first, Math.min(all.size(), first + blockRows)));
       }
     }
 
@@ -1342,7 +1365,7 @@ final class ForwardPass implements AutoCloseable {
         Buffer[] x = new Buffer[slots.length];
         BlockedSoftmax[] softmax = new BlockedSoftmax[slots.length];
         for (int v = 0; v < slots.length; v++) {
-          x[v] = local.allocate(rows, architecture.hiddenSize());
+          x[v] = local.room(rows, architecture.hiddenSize());
           softmax[v] = new BlockedSoftmax(rows);
           Lane[] lanes = slots[v].laneOf;
           device.gatherRows(
@@ -1350,11 +1373,11 @@ final class ForwardPass implements AutoCloseable {
           norm(x[v], weights.finalNorm, x[v]);
           tellWanted(lanes, wanted, x[v]);
         }
-        Buffer room = local.allocate(rows, Math.min(COLUMNS, vocabulary));
+        Buffer room = local.room(rows, Math.min(blockColumns, vocabulary));
         double[] none = new double[rows];
-        for (int column = 0; column < vocabulary; column += COLUMNS) {
+        for (int column = 0; column < vocabulary; column += blockColumns) {
           int from = column;
-          int count = Math.min(COLUMNS, vocabulary - column);
+          int count = Math.min(blockColumns, vocabulary - column);
           int[] inBlock =
               wanted.stream()
                   .mapToInt(w -> from <= w.target && w.target < from + count ? w.target - from : -1)
@@ -1394,7 +1417,7 @@ final class ForwardPass implements AutoCloseable {
 
     /** The output head's weights are read once for all rows of a tile, logits never held whole. */
     private void scoreInBlocks() {
-      int positions = Math.max(1, ROWS / slots.length);
+      int positions = Math.max(1, blockRows / slots.length);
       List<Stretch> open = new ArrayList<>();
       int rows = 0;
       for (int q = 0; q < sequences.size(); q++) {
@@ -1421,7 +1444,7 @@ final class ForwardPass implements AutoCloseable {
       int rows = positions * slots.length;
       int[] targets = new int[rows];
       try (Device.Scope local = device.scope()) {
-        Buffer x = local.allocate(rows, architecture.hiddenSize());
+        Buffer x = local.room(rows, architecture.hiddenSize());
         int at = 0;
         for (Slot slot : slots) {
           for (Stretch s : stretches) {
@@ -1456,11 +1479,11 @@ final class ForwardPass implements AutoCloseable {
     private BlockedSoftmax blocks(Device.Scope local, Buffer x, int[] targets, int positions) {
       int rows = x.rows();
       int vocabulary = architecture.vocabularySize();
-      Buffer room = local.allocate(rows, Math.min(COLUMNS, vocabulary));
+      Buffer room = local.room(rows, Math.min(blockColumns, vocabulary));
       BlockedSoftmax softmax = new BlockedSoftmax(rows);
-      for (int column = 0; column < vocabulary; column += COLUMNS) {
+      for (int column = 0; column < vocabulary; column += blockColumns) {
         int from = column;
-        int count = Math.min(COLUMNS, vocabulary - column);
+        int count = Math.min(blockColumns, vocabulary - column);
         Buffer out = narrow(room, rows, count);
         headBlock(x, column, out);
         int[] inBlock =

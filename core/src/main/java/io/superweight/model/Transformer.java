@@ -23,6 +23,7 @@ public final class Transformer implements AutoCloseable {
   private final Device.Scope scope;
   private final Weights weights;
   private final LayerPages pages;
+  private final Device.Kept kept;
   private PassListener listener = PassListener.NONE;
   private ActivationMemory memory = ActivationMemory.of(ActivationMemory.DEFAULT_BYTES);
 
@@ -34,6 +35,7 @@ public final class Transformer implements AutoCloseable {
     try {
       this.weights = new Weights(checkpoint, architecture, device, scope);
       this.pages = new LayerPages(weights);
+      this.kept = device.keep(weights.inOrder());
     } catch (RuntimeException e) {
       scope.close();
       throw e;
@@ -337,6 +339,7 @@ public final class Transformer implements AutoCloseable {
 
   @Override
   public void close() {
+    kept.close();
     scope.close();
   }
 }

@@ -11,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.stream.Stream;
 
 /**
  * The weights of a model, bound to its canonical parts: matrices as views of the checkpoint,
@@ -85,6 +86,36 @@ final class Weights {
       bound.add(layer(i));
     }
     layers = List.copyOf(bound);
+  }
+
+  /** The matrices that a pass reads, layer by layer, the output head last. */
+  List<List<Matrix>> inOrder() {
+    List<List<Matrix>> groups = new ArrayList<>();
+    groups.add(List.of(embed));
+    for (Layer layer : layers) {
+      List<Matrix> group = new ArrayList<>();
+      Stream.of(layer.qkv(), layer.q(), layer.k(), layer.v(), layer.o())
+          .flatMap(Weights::matrixOf)
+          .forEach(group::add);
+      matricesOf(layer.mlp()).forEach(group::add);
+      matrixOf(layer.router()).forEach(group::add);
+      layer.experts().forEach(expert -> matricesOf(expert).forEach(group::add));
+      matricesOf(layer.shared()).forEach(group::add);
+      matrixOf(layer.sharedRouter()).forEach(group::add);
+      groups.add(group);
+    }
+    groups.add(List.of(head.matrix()));
+    return groups;
+  }
+
+  private static Stream<Matrix> matrixOf(Linear linear) {
+    return Stream.ofNullable(linear).map(Linear::matrix);
+  }
+
+  private static Stream<Matrix> matricesOf(MlpWeights mlp) {
+    return mlp == null
+        ? Stream.empty()
+        : Stream.of(mlp.up(), mlp.gate(), mlp.down()).flatMap(Weights::matrixOf);
   }
 
   private Linear tiedOrOwnHead() {

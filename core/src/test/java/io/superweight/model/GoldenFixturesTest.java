@@ -30,12 +30,17 @@ import tools.jackson.databind.json.JsonMapper;
 /**
  * Logits, hidden states and down-projection extremes against Hugging Face transformers in float32.
  */
-class GoldenFixturesTest {
+public class GoldenFixturesTest {
   private static final double TOLERANCE = 1e-4;
+
+  /** A device in float32; the test closes it. */
+  protected Device device() {
+    return CpuDevice.create(2);
+  }
 
   @TempDir Path temporary;
 
-  static Stream<Arguments> fixtures() throws IOException {
+  protected static Stream<Arguments> fixtures() throws IOException {
     try (Stream<Path> folders = Files.list(Fixtures.path("hf-tiny"))) {
       return folders
           .filter(Files::isDirectory)
@@ -51,7 +56,7 @@ class GoldenFixturesTest {
 
   @ParameterizedTest(name = "{0} {1}")
   @MethodSource("fixtures")
-  void agreesWithTransformers(String name, String configName) throws IOException {
+  protected void agreesWithTransformers(String name, String configName) throws IOException {
     Path folder = Fixtures.path("hf-tiny").resolve(name);
     JsonNode golden = JsonMapper.shared().readTree(Files.readString(folder.resolve("golden.json")));
     List<int[]> prompts = new ArrayList<>();
@@ -61,7 +66,7 @@ class GoldenFixturesTest {
 
     try (Checkpoint checkpoint = Checkpoints.open(withConfig(folder, configName));
         Checkpoint expected = Checkpoints.open(goldenAsCheckpoint(folder));
-        Device device = CpuDevice.create(2);
+        Device device = device();
         Transformer model = Transformer.load(checkpoint, asGoldenWasMade(checkpoint), device)) {
       Map<String, float[]> hidden = new TreeMap<>();
       Map<String, double[]> extremes = new TreeMap<>();

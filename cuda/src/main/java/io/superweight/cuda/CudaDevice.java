@@ -1,0 +1,1480 @@
+package io.superweight.cuda;
+
+import io.superweight.InputException;
+import io.superweight.compute.Activation;
+import io.superweight.compute.AttentionSpec;
+import io.superweight.compute.Buffer;
+import io.superweight.compute.Device;
+import io.superweight.compute.DeviceRequest;
+import io.superweight.compute.LogitBlock;
+import io.superweight.compute.Matrix;
+import io.superweight.compute.Precision;
+import io.superweight.nativelib.NativeCache;
+import io.superweight.tensor.DType;
+import io.superweight.tensor.Dequantizer;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * An NVIDIA GPU. Buffers lie in its memory; calls enqueue work on one stream and return.
+ *
+ * <p>In {@link Precision#F32} products and sums are float32 throughout, without TF32; weights of
+ * other types are widened to float32 before a product. In {@link Precision#BF16} products with
+ * bfloat16 weights run on the matrix units, and what only such products or attention will read is
+ * held rounded to bfloat16 ({@link RoundedValues}): norms into another buffer, {@link
+ * #matmulInner}, gates, attention. Attention then multiplies bfloat16, too, its soft-max and sums
+ * in float32. The residual stream and whatever is added to it stay float32.
+ *
+ * <p>What is bit-stable: results depend on shapes, alignments, the card and the version of cuBLASLt
+ * alone. Sums are made in a fixed order, without atomics.
+ */
+final class CudaDevice implements Device, KeptWeights.Owner {
+  private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
+  private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT;
+  private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
+
+  private static final int LEAST_CAPABILITY = 80;
+
+  /** Values of cuda.h's CUdevice_attribute. */
+  private static final int CAPABILITY_MAJOR = 75;
+
+  private static final int CAPABILITY_MINOR = 76;
+  private static final int PROCESSORS = 16;
+  private static final int MEMORY_POOLS = 115;
+
+  private static final int THREADS = 256;
+
+  /** Queries of a block of attention. */
+  private static final int QUERIES = 32;
+
+  private static final int ROUNDED_QUERIES = 128;
+
+  /** Fewer queries are not worth rounding all keys for. */
+  private static final int FEWEST_ROUNDED_QUERIES = 16;
+
+  /** Pinned memory for arrays on their way to a kernel, and its image on the GPU. */
+  private static final int ARRAY_BYTES = 4 << 20;
+
+  /** Elements of a matrix that are widened at a time. */
+  private static final long WIDENED = 64L << 20;
+
+  private final CudaDriver driver;
+  private final int unit;
+  private final long context;
+  private final long stream;
+  private final long pool;
+  private final CublasLt products;
+  private final long module;
+  private final Map<String, Long> functions = new HashMap<>();
+  private final Precision precision;
+  private final int threads;
+  private final int processors;
+  private final String description;
+  private final RoundedValues values;
+  private final long workspace;
+  private final MemorySegment arrays;
+  private final long arraysOnDevice;
+  private int arraysUsed;
+  private final MemorySegment parameters;
+  private final Arena arena = Arena.ofShared();
+  private final MemorySegment staging;
+  private final long[] sent = new long[2];
+  private final List<KeptWeights> kept = new ArrayList<>();
+  private long weightBudget;
+  private MemorySegment host;
+  private long widened;
+  private long widenedBytes;
+  private long copied;
+  private long copiedBytes;
+  private int[] positions = new int[0];
+  private long positionsAt;
+  private Deferred deferred;
+  private boolean closed;
+
+  /** What the next operation may take along. */
+  private sealed interface Deferred {}
+
+  /** {@code y += factor · x}: a norm of y does it on its way. */
+  private record Addition(Buffer y, Buffer x, float factor) implements Deferred {}
+
+  /** {@code y = x · Wᵀ} in bfloat16: an addition of y to another buffer becomes part of it. */
+  private record Product(Buffer x, Matrix w, Buffer y) implements Deferred {}
+
+  /** A product that was added elsewhere, and whose own result nobody has asked for yet. */
+  private Product owed;
+
+  private CudaDevice(CudaDriver driver, int unit, DeviceRequest request) {
+    this.driver = driver;
+    this.unit = unit;
+    this.precision = request.precision();
+    this.threads = request.threads();
+    int capability =
+        10 * driver.attribute(unit, CAPABILITY_MAJOR) + driver.attribute(unit, CAPABILITY_MINOR);
+    String name = driver.name(unit);
+    if (capability < LEAST_CAPABILITY || driver.attribute(unit, MEMORY_POOLS) == 0) {
+      throw CudaDriver.unsupported(
+          name
+              + " has compute capability "
+              + capability / 10
+              + "."
+              + capability % 10
+              + "; the cuda device needs 8.0 (Ampere) or newer: compute with --device onednn");
+    }
+    this.processors = driver.attribute(unit, PROCESSORS);
+    CudaLibraries libraries =
+        new CudaLibraries(request.libraries(), System.getenv(), driver.version());
+    CudaLibraries.Found cublas = libraries.load("libcublasLt.so", "nvidia-cublas");
+    context = driver.retainContext(unit);
+    try {
+      driver.use(context);
+      KernelImage image =
+          new KernelImage(NativeCache.ofUser().folder().resolve("cuda"), capability);
+      byte[] code =
+          image.load(() -> new Nvrtc(libraries.load("libnvrtc.so", "nvidia-cuda-nvrtc").lookup()));
+      try (Arena local = Arena.ofConfined()) {
+        module = driver.loadModule(local.allocateFrom(ValueLayout.JAVA_BYTE, code));
+      }
+      if (module == 0) {
+        throw CudaDriver.unsupported(
+            "the NVIDIA driver does not take the kernels that NVRTC made: it is older than the CUDA"
+                + " libraries; update it, or name older ones with --cuda-path");
+      }
+      long free = driver.freeMemory();
+      weightBudget = request.memoryBytes().orElse(free - Math.min(8L << 30, free / 4));
+      stream = driver.createStream();
+      pool = driver.poolThatKeeps(unit);
+      products = new CublasLt(cublas.lookup());
+      workspace = driver.allocate(CublasLt.WORKSPACE);
+      arrays = driver.allocateHost(ARRAY_BYTES);
+      arraysOnDevice = driver.allocate(ARRAY_BYTES);
+      staging = driver.allocateHost(2L * ARRAY_BYTES);
+      sent[0] = driver.createEvent();
+      sent[1] = driver.createEvent();
+    } catch (RuntimeException | Error e) {
+      driver.releaseContext(unit);
+      throw e;
+    }
+    parameters = arena.allocate(LONG, 64);
+    values = new RoundedValues(this);
+    description =
+        String.format(
+            Locale.ROOT,
+            "cuda, %s, %.0f GiB, CUDA %s, %s, %s",
+            name,
+            driver.memory(unit) / (double) (1L << 30),
+            CudaDriver.readable(driver.version()),
+            cublas.path(),
+            precision == Precision.BF16 ? "bf16" : "f32");
+  }
+
+  /**
+   * Opens a card.
+   *
+   * @throws InputException of kind UNSUPPORTED where driver, libraries or card will not do; of kind
+   *     USAGE where there is no such card; of kind DEVICE where its memory is full
+   */
+  static CudaDevice open(DeviceRequest request, int ordinal) {
+    CudaDriver driver = CudaDriver.load();
+    int count = driver.devices();
+    if (ordinal < 0 || ordinal >= count) {
+      throw new InputException(
+          InputException.Kind.USAGE,
+          "there is no cuda:"
+              + ordinal
+              + ": this machine has "
+              + count
+              + (count == 1 ? " card, cuda:0" : " cards, cuda:0 to cuda:" + (count - 1)));
+    }
+    return new CudaDevice(driver, driver.device(ordinal), request);
+  }
+
+  @Override
+  public String name() {
+    return "cuda";
+  }
+
+  @Override
+  public String description() {
+    return description;
+  }
+
+  @Override
+  public Precision precision() {
+    return precision;
+  }
+
+  @Override
+  public boolean inHostMemory() {
+    return false;
+  }
+
+  @Override
+  public Portions portions() {
+    return new Portions(4096, 2048, 65_536);
+  }
+
+  // ---- memory
+
+  @Override
+  public CudaDriver driver() {
+    return driver;
+  }
+
+  @Override
+  public long context() {
+    return context;
+  }
+
+  @Override
+  public long stream() {
+    return stream;
+  }
+
+  /** Memory of the pool, in the order of the stream. */
+  long take(long bytes) {
+    long address = driver.allocateOrNone(Math.max(256, bytes), stream);
+    if (address == 0) {
+      driver.await(stream);
+      driver.trim(pool);
+      address = driver.allocateOrNone(Math.max(256, bytes), stream);
+    }
+    if (address == 0) {
+      throw driver.outOfMemory(bytes);
+    }
+    return address;
+  }
+
+  void giveBack(long address) {
+    driver.free(address, stream);
+  }
+
+  @Override
+  public Scope scope() {
+    return new PoolScope();
+  }
+
+  private final class PoolScope implements Scope {
+    private final List<Long> taken = new ArrayList<>();
+
+    @Override
+    public Buffer allocate(int rows, int cols) {
+      Buffer buffer = room(rows, cols);
+      driver.zero(buffer.data().address(), buffer.data().byteSize(), stream);
+      return buffer;
+    }
+
+    @Override
+    @SuppressWarnings("restricted") // an address on the GPU: slices of it are made, nothing is read
+    public Buffer room(int rows, int cols) {
+      driver.use(context);
+      long bytes = 4L * rows * cols;
+      long address = take(bytes);
+      taken.add(address);
+      values.allocated(address, Math.max(256, bytes));
+      return new Buffer(MemorySegment.ofAddress(address).reinterpret(bytes), rows, cols);
+    }
+
+    @Override
+    public Buffer upload(float[] from, int cols) {
+      require(cols > 0 && from.length % cols == 0, from.length + " values have no rows of " + cols);
+      Buffer buffer = room(from.length / cols, cols);
+      copyIn(MemorySegment.ofArray(from), buffer.data().address());
+      return buffer;
+    }
+
+    @Override
+    public void close() {
+      if (closed) {
+        return;
+      }
+      driver.use(context);
+      settle();
+      for (long address : taken) {
+        if (owed != null && (values.within(owed.y, address) || values.within(owed.x, address))) {
+          owed = null;
+        }
+        values.freed(address);
+        giveBack(address);
+      }
+      taken.clear();
+    }
+  }
+
+  @Override
+  public void copyIn(MemorySegment from, long to) {
+    long bytes = from.byteSize();
+    int turn = 0;
+    for (long at = 0; at < bytes; at += ARRAY_BYTES, turn = 1 - turn) {
+      long size = Math.min(ARRAY_BYTES, bytes - at);
+      driver.awaitEvent(sent[turn]);
+      MemorySegment.copy(from, at, staging, (long) turn * ARRAY_BYTES, size);
+      driver.toDevice(to + at, staging.address() + (long) turn * ARRAY_BYTES, size, stream);
+      driver.record(sent[turn], stream);
+    }
+    driver.awaitEvent(sent[0]);
+    driver.awaitEvent(sent[1]);
+  }
+
+  /** An array on its way to the next kernel: valid until the ring comes round. */
+  private long array(int[] from) {
+    return array(MemorySegment.ofArray(from));
+  }
+
+  private long array(MemorySegment from) {
+    int bytes = Math.toIntExact((from.byteSize() + 255) / 256 * 256);
+    if (bytes > ARRAY_BYTES / 2) {
+      if (copiedBytes < bytes) {
+        if (copied != 0) {
+          giveBack(copied);
+        }
+        copied = take(bytes);
+        copiedBytes = bytes;
+      }
+      copyIn(from, copied);
+      return copied;
+    }
+    if (arraysUsed + bytes > ARRAY_BYTES) {
+      driver.await(stream);
+      arraysUsed = 0;
+      positionsAt = 0;
+    }
+    int at = arraysUsed;
+    arraysUsed += bytes;
+    MemorySegment.copy(from, 0, arrays, at, from.byteSize());
+    driver.toDevice(arraysOnDevice + at, arrays.address() + at, from.byteSize(), stream);
+    return arraysOnDevice + at;
+  }
+
+  /** Those of queries, keys and neighbouring layers are the same. */
+  private long positions(int[] of) {
+    if (positionsAt == 0 || !Arrays.equals(of, positions)) {
+      long at = array(of);
+      positionsAt = of.length * 4L > ARRAY_BYTES / 2 ? 0 : at;
+      positions = of.clone();
+      return at;
+    }
+    return positionsAt;
+  }
+
+  @Override
+  public MemorySegment host(Buffer buffer) {
+    long from = begin().read(buffer);
+    MemorySegment to = hostRoom(buffer.data().byteSize());
+    if (to.byteSize() > 0) {
+      driver.toHost(to.address(), from, to.byteSize(), stream);
+    }
+    driver.await(stream);
+    return to;
+  }
+
+  private MemorySegment hostRoom(long bytes) {
+    if (host == null || host.byteSize() < bytes) {
+      if (host != null) {
+        driver.freeHost(host);
+      }
+      host = driver.allocateHost(Math.max(1 << 20, bytes + bytes / 4));
+    }
+    return host.asSlice(0, bytes);
+  }
+
+  @Override
+  public void store(Buffer buffer, MemorySegment from) {
+    long to = begin().write(buffer);
+    if (from.byteSize() > 0) {
+      driver.toDevice(to, from.address(), from.byteSize(), stream);
+      driver.await(stream); // the next call of host writes there
+    }
+  }
+
+  @Override
+  public void discard(Buffer buffer) {
+    if (owed != null && RoundedValues.covers(buffer, owed.y)) {
+      owed = null;
+    }
+  }
+
+  @Override
+  public Kept keep(List<List<Matrix>> groups) {
+    driver.use(context);
+    KeptWeights weights = new KeptWeights(this, groups, weightBudget, threads);
+    weightBudget -= weights.bytes();
+    kept.add(weights);
+    return weights;
+  }
+
+  @Override
+  public void closed(KeptWeights weights) {
+    if (!closed) {
+      driver.use(context);
+      settle();
+      owed = null;
+      driver.await(stream);
+    }
+    if (kept.remove(weights)) {
+      weightBudget += weights.bytes();
+    }
+  }
+
+  /** Where a matrix lies on the GPU: kept, or copied for the next operation. */
+  private long address(Matrix w) {
+    for (KeptWeights weights : kept) {
+      long address = weights.address(w.data());
+      if (address != 0) {
+        return address;
+      }
+    }
+    long bytes = w.data().byteSize();
+    if (copiedBytes < bytes) {
+      if (copied != 0) {
+        giveBack(copied);
+        copied = 0;
+        copiedBytes = 0;
+      }
+      copied = take(bytes);
+      copiedBytes = bytes;
+    }
+    copyIn(w.data(), copied);
+    return copied;
+  }
+
+  // ---- the order of things
+
+  /** Does what was deferred; to be called before an operation touches any buffer. */
+  private RoundedValues begin() {
+    driver.use(context);
+    settle();
+    return values;
+  }
+
+  private void settle() {
+    Deferred before = deferred;
+    deferred = null;
+    switch (before) {
+      case null -> {}
+      case Addition a -> addNow(a.y, a.x, a.factor);
+      case Product p -> multiply(p.x, p.w, p.y, p.y, false, CublasLt.F32);
+    }
+  }
+
+  /** Before values that an owed product needs are overwritten, or its result is read. */
+  void settleOwed(Buffer touched, boolean whollyWritten) {
+    if (owed == null) {
+      return;
+    }
+    Product p = owed;
+    if (RoundedValues.overlap(p.y, touched)) {
+      owed = null;
+      if (!whollyWritten || !RoundedValues.covers(touched, p.y)) {
+        multiply(p.x, p.w, p.y, p.y, false, CublasLt.F32);
+      }
+    }
+  }
+
+  /** Before x of an owed product is overwritten. */
+  void settleOwedInput(Buffer written) {
+    if (owed != null && RoundedValues.overlap(owed.x, written)) {
+      Product p = owed;
+      owed = null;
+      multiply(p.x, p.w, p.y, p.y, false, CublasLt.F32);
+    }
+  }
+
+  long function(String name) {
+    return functions.computeIfAbsent(
+        name,
+        n -> {
+          long function = driver.function(module, n);
+          if (function == 0) {
+            throw new IllegalStateException("no kernel " + n);
+          }
+          return function;
+        });
+  }
+
+  private boolean has(String name) {
+    return functions.computeIfAbsent(name, n -> driver.function(module, n)) != 0;
+  }
+
+  /** Parameters in the order of the kernel: Long for 64 bits and addresses, Integer, Float. */
+  void launch(
+      String kernel, long gridX, long gridY, long gridZ, int block, int shared, Object... with) {
+    for (int i = 0; i < with.length; i++) {
+      long at = 8L * (32 + i);
+      switch (with[i]) {
+        case Long value -> parameters.set(LONG, at, value);
+        case Integer value -> parameters.set(INT, at, value);
+        case Float value -> parameters.set(FLOAT, at, value);
+        default -> throw new IllegalArgumentException(kernel);
+      }
+      parameters.set(LONG, 8L * i, parameters.address() + at);
+    }
+    driver.launch(function(kernel), gridX, gridY, gridZ, block, shared, stream, parameters);
+  }
+
+  /** A kernel that goes over so many elements, whatever the grid. */
+  void launchOver(String kernel, long elements, Object... with) {
+    if (elements > 0) {
+      long blocks = Math.min(16L * processors, (elements + THREADS - 1) / THREADS);
+      launch(kernel, blocks, 1, 1, THREADS, 0, with);
+    }
+  }
+
+  // ---- products
+
+  @Override
+  public void matmul(Buffer x, Matrix w, Buffer y) {
+    requireProduct(x, w, y);
+    begin();
+    if (x.rows() == 0) {
+      return;
+    }
+    if (precision.rounds(w.dtype())) {
+      deferred = new Product(x, w, y);
+    } else {
+      multiply(x, w, y, y, false, CublasLt.F32);
+    }
+  }
+
+  @Override
+  public void matmulInner(Buffer x, Matrix w, Buffer y) {
+    requireProduct(x, w, y);
+    begin();
+    if (x.rows() > 0) {
+      multiply(x, w, y, y, false, precision.rounds(w.dtype()) ? CublasLt.BF16 : CublasLt.F32);
+    }
+  }
+
+  private static void requireProduct(Buffer x, Matrix w, Buffer y) {
+    require(
+        x.cols() == w.cols() && y.cols() == w.rows() && x.rows() == y.rows(),
+        shape(x) + " · [" + w.rows() + ", " + w.cols() + "]ᵀ does not give " + shape(y));
+  }
+
+  /**
+   * @param to y, or what the product is added to
+   * @param out the type of the result
+   */
+  private boolean multiply(Buffer x, Matrix w, Buffer y, Buffer to, boolean added, int out) {
+    int m = x.rows();
+    int n = w.rows();
+    int k = w.cols();
+    if (precision.rounds(w.dtype())) {
+      long from = values.readRounded(x);
+      long weights = address(w);
+      if (out == CublasLt.BF16) {
+        long result = values.writeRounded(to);
+        if (products.multiply(
+            weights,
+            w.transposed(),
+            from,
+            CublasLt.BF16,
+            result,
+            CublasLt.BF16,
+            n,
+            m,
+            n,
+            k,
+            false,
+            workspace,
+            stream)) {
+          return true;
+        }
+      }
+      long result = added ? values.update(to) : values.write(to);
+      if (!products.multiply(
+          weights,
+          w.transposed(),
+          from,
+          CublasLt.BF16,
+          result,
+          CublasLt.F32,
+          n,
+          m,
+          n,
+          k,
+          added,
+          workspace,
+          stream)) {
+        if (added) {
+          return false;
+        }
+        plainProduct(0, from, DType.BF16, weights, w.transposed(), result, m, n, k, n);
+      }
+      return true;
+    }
+    long from = values.read(x);
+    long weights = address(w);
+    long result = values.write(to);
+    if (w.dtype() == DType.F32) {
+      multiplyF32(from, weights, w.transposed(), result, m, n, k, n);
+      return true;
+    }
+    int rows = w.transposed() ? n : Math.clamp(WIDENED / k, 1, n);
+    for (int row = 0; row < n; row += rows) {
+      int count = Math.min(rows, n - row);
+      long elements = (long) count * k;
+      long room = widenedRoom(4 * elements);
+      launchOver(
+          "decode",
+          elements,
+          w.dtype().ordinal(),
+          weights + (w.transposed() ? 0 : row * w.dtype().bytes(k)),
+          room,
+          elements);
+      multiplyF32(from, room, w.transposed(), result + 4L * row, m, count, k, n);
+    }
+    return true;
+  }
+
+  private long widenedRoom(long bytes) {
+    if (widenedBytes < bytes) {
+      if (widened != 0) {
+        giveBack(widened);
+        widened = 0;
+        widenedBytes = 0;
+      }
+      widened = take(bytes);
+      widenedBytes = bytes;
+    }
+    return widened;
+  }
+
+  private void multiplyF32(
+      long x, long w, boolean transposed, long y, int m, int n, int k, int stride) {
+    if (!products.multiply(
+        w,
+        transposed,
+        x,
+        CublasLt.F32,
+        y,
+        CublasLt.F32,
+        stride,
+        m,
+        n,
+        k,
+        false,
+        workspace,
+        stream)) {
+      plainProduct(x, 0, DType.F32, w, transposed, y, m, n, k, stride);
+    }
+  }
+
+  private void plainProduct(
+      long x32,
+      long x16,
+      DType type,
+      long w,
+      boolean transposed,
+      long y,
+      int m,
+      int n,
+      int k,
+      int stride) {
+    long warps = (long) m * n;
+    launch(
+        "plainProduct",
+        (32 * warps + THREADS - 1) / THREADS,
+        1,
+        1,
+        THREADS,
+        0,
+        x32,
+        x16,
+        type.ordinal(),
+        w,
+        transposed ? 1 : 0,
+        y,
+        m,
+        n,
+        k,
+        stride);
+  }
+
+  @Override
+  public float[] row(Matrix w, int row) {
+    int cols = w.cols();
+    float[] result = new float[cols];
+    if (!w.transposed()) {
+      Dequantizer.decode(w.dtype(), w.data(), (long) row * cols, cols, result, 0);
+    } else {
+      for (int c = 0; c < cols; c++) {
+        Dequantizer.decode(w.dtype(), w.data(), (long) c * w.rows() + row, 1, result, c);
+      }
+    }
+    return result;
+  }
+
+  @Override
+  public void matmulColumn(Buffer x, Matrix w, float[] weights, Buffer y, int column) {
+    require(
+        x.cols() == weights.length
+            && w.cols() == weights.length
+            && x.rows() == y.rows()
+            && 0 <= column
+            && column < y.cols(),
+        shape(x)
+            + " · ["
+            + weights.length
+            + "] does not give column "
+            + column
+            + " of "
+            + shape(y));
+    begin();
+    if (x.rows() == 0) {
+      return;
+    }
+    boolean rounds = precision.rounds(w.dtype());
+    long from = rounds ? values.readRounded(x) : values.read(x);
+    long to = values.update(y);
+    launch(
+        "column",
+        (32L * x.rows() + THREADS - 1) / THREADS,
+        1,
+        1,
+        THREADS,
+        0,
+        rounds ? 0L : from,
+        rounds ? from : 0L,
+        array(MemorySegment.ofArray(weights)),
+        to,
+        x.rows(),
+        x.cols(),
+        y.cols(),
+        column);
+  }
+
+  @Override
+  public void decode(Matrix w, Buffer out) {
+    require(
+        out.rows() == w.rows() && out.cols() == w.cols(),
+        "[" + w.rows() + ", " + w.cols() + "] does not fit " + shape(out));
+    long to = begin().write(out);
+    if (w.transposed()) {
+      int[] rows = new int[w.rows()];
+      Arrays.setAll(rows, r -> r);
+      launch(
+          "embed",
+          rows.length,
+          1,
+          1,
+          THREADS,
+          0,
+          w.dtype().ordinal(),
+          address(w),
+          array(rows),
+          to,
+          w.cols(),
+          w.rows());
+    } else {
+      launchOver("decode", count(out), w.dtype().ordinal(), address(w), to, count(out));
+    }
+  }
+
+  @Override
+  public void put(Buffer x, int row, int col, float value) {
+    require(0 <= row && row < x.rows() && 0 <= col && col < x.cols(), "[" + row + ", " + col + "]");
+    long to = begin().update(x);
+    driver.within(
+        to + 4 * ((long) row * x.cols() + col),
+        array(MemorySegment.ofArray(new float[] {value})),
+        4,
+        stream);
+  }
+
+  @Override
+  public void matmul(Buffer x, Buffer w, boolean rounded, Buffer y) {
+    require(
+        x.cols() == w.cols() && y.cols() == w.rows() && x.rows() == y.rows(),
+        shape(x) + " · " + shape(w) + "ᵀ does not give " + shape(y));
+    begin();
+    if (x.rows() == 0) {
+      return;
+    }
+    long weights = values.read(w);
+    long from;
+    long scratch = 0;
+    if (rounded) {
+      long in16 = values.readRounded(x);
+      scratch = take(x.data().byteSize());
+      launchOver("widen", count(x), in16, scratch, count(x));
+      from = scratch;
+    } else {
+      from = values.read(x);
+    }
+    multiplyF32(from, weights, false, values.write(y), x.rows(), w.rows(), w.cols(), w.rows());
+    if (scratch != 0) {
+      giveBack(scratch);
+    }
+  }
+
+  // ---- moving values
+
+  @Override
+  public void embed(Matrix table, int[] ids, Buffer out) {
+    require(
+        out.rows() == ids.length && out.cols() == table.cols(),
+        ids.length + " rows of " + table.cols() + " do not fit " + shape(out));
+    for (int id : ids) {
+      require(0 <= id && id < table.rows(), "row " + id + " of " + table.rows());
+    }
+    long to = begin().write(out);
+    if (ids.length == 0) {
+      return;
+    }
+    boolean stays = kept.stream().anyMatch(weights -> weights.stays(table.data()));
+    if (!stays && !table.transposed()) {
+      embedFromHost(table, ids, to);
+      return;
+    }
+    launch(
+        "embed",
+        ids.length,
+        1,
+        1,
+        THREADS,
+        0,
+        table.dtype().ordinal(),
+        address(table),
+        array(ids),
+        to,
+        table.cols(),
+        table.transposed() ? table.rows() : 0);
+  }
+
+  /** The rows that are asked for, gathered here: a table is larger than most texts. */
+  private void embedFromHost(Matrix table, int[] ids, long to) {
+    long rowBytes = table.dtype().bytes(table.cols());
+    int most = Math.clamp(ARRAY_BYTES * 16L / rowBytes, 1, ids.length);
+    byte[] rows = new byte[Math.toIntExact(most * rowBytes)];
+    int[] numbers = new int[most];
+    Arrays.setAll(numbers, i -> i);
+    long onDevice = take(rows.length);
+    for (int from = 0; from < ids.length; from += most) {
+      int count = Math.min(most, ids.length - from);
+      for (int i = 0; i < count; i++) {
+        MemorySegment.copy(
+            table.data(),
+            ValueLayout.JAVA_BYTE,
+            ids[from + i] * rowBytes,
+            rows,
+            Math.toIntExact(i * rowBytes),
+            (int) rowBytes);
+      }
+      copyIn(MemorySegment.ofArray(rows).asSlice(0, count * rowBytes), onDevice);
+      launch(
+          "embed",
+          count,
+          1,
+          1,
+          THREADS,
+          0,
+          table.dtype().ordinal(),
+          onDevice,
+          array(numbers),
+          to + 4L * from * table.cols(),
+          table.cols(),
+          0);
+    }
+    giveBack(onDevice);
+  }
+
+  @Override
+  public void copy(Buffer from, Buffer to) {
+    requireSame(from, to);
+    long source = begin().read(from);
+    long target = values.write(to);
+    if (from.data().byteSize() > 0) {
+      driver.within(target, source, from.data().byteSize(), stream);
+    }
+  }
+
+  @Override
+  public void copyColumns(Buffer from, int fromColumn, Buffer to, int toColumn, int count) {
+    require(
+        from.rows() == to.rows()
+            && fromColumn >= 0
+            && toColumn >= 0
+            && count >= 0
+            && fromColumn + count <= from.cols()
+            && toColumn + count <= to.cols(),
+        count
+            + " columns from "
+            + fromColumn
+            + " of "
+            + shape(from)
+            + " do not fit column "
+            + toColumn
+            + " of "
+            + shape(to));
+    long source = begin().read(from);
+    long target = count == to.cols() ? values.write(to) : values.update(to);
+    for (int row = 0; row < from.rows() && count > 0; row += 65_535) {
+      launch(
+          "copyColumns",
+          (count + THREADS - 1) / THREADS,
+          Math.min(65_535, from.rows() - row),
+          1,
+          THREADS,
+          0,
+          source + 4L * row * from.cols(),
+          from.cols(),
+          fromColumn,
+          target + 4L * row * to.cols(),
+          to.cols(),
+          toColumn,
+          count);
+    }
+  }
+
+  @Override
+  public void gatherRows(Buffer x, int[] rows, Buffer out) {
+    require(
+        out.rows() == rows.length && out.cols() == x.cols(),
+        rows.length + " rows of " + shape(x) + " do not fit " + shape(out));
+    requireRows(rows, x);
+    long from = begin().read(x);
+    long to = values.write(out);
+    if (rows.length > 0) {
+      launch("gatherRows", rows.length, 1, 1, THREADS, 0, from, array(rows), to, x.cols());
+    }
+  }
+
+  @Override
+  public void scatterAddRows(Buffer x, int[] rows, float[] factors, Buffer y) {
+    require(
+        x.rows() == rows.length && x.rows() == factors.length && x.cols() == y.cols(),
+        shape(x)
+            + " with "
+            + rows.length
+            + " rows and "
+            + factors.length
+            + " factors does not add to "
+            + shape(y));
+    requireRows(rows, y);
+    if (rows.length == 0) {
+      return;
+    }
+    long from = begin().read(x);
+    long to = values.update(y);
+    long at = array(rows);
+    long with = array(MemorySegment.ofArray(factors));
+    Set<Integer> seen = new HashSet<>();
+    boolean distinct = Arrays.stream(rows).allMatch(seen::add);
+    if (distinct) {
+      launch("scatterDistinct", rows.length, 1, 1, THREADS, 0, from, at, with, to, x.cols());
+    } else {
+      launch(
+          "scatterInOrder",
+          (x.cols() + THREADS - 1) / THREADS,
+          1,
+          1,
+          THREADS,
+          0,
+          from,
+          at,
+          with,
+          to,
+          rows.length,
+          x.cols());
+    }
+  }
+
+  private static void requireRows(int[] rows, Buffer x) {
+    for (int row : rows) {
+      require(0 <= row && row < x.rows(), "row " + row + " of " + shape(x));
+    }
+  }
+
+  // ---- element by element
+
+  private static long count(Buffer x) {
+    return (long) x.rows() * x.cols();
+  }
+
+  @Override
+  public void addBias(Buffer y, Buffer bias) {
+    require(
+        bias.rows() == 1 && bias.cols() == y.cols(), shape(bias) + " is no bias for " + shape(y));
+    long from = begin().read(bias);
+    launchOver("addBias", count(y), values.update(y), from, count(y), y.cols());
+  }
+
+  @Override
+  public void add(Buffer y, Buffer x, float factor) {
+    requireSame(x, y);
+    driver.use(context);
+    if (deferred instanceof Product p
+        && factor == 1
+        && RoundedValues.same(p.y, x)
+        && !RoundedValues.overlap(p.y, y)
+        && !RoundedValues.overlap(p.x, y)) {
+      deferred = null;
+      if (multiply(p.x, p.w, p.y, y, true, CublasLt.F32)) {
+        values.forget(p.y);
+        owed = p;
+        return;
+      }
+      multiply(p.x, p.w, p.y, p.y, false, CublasLt.F32);
+    }
+    begin();
+    if (y.rows() > 0) {
+      deferred = new Addition(y, x, factor);
+    }
+  }
+
+  private void addNow(Buffer y, Buffer x, float factor) {
+    long from = values.read(x);
+    launchOver("add", count(y), values.update(y), from, factor, count(y));
+  }
+
+  @Override
+  public void scale(Buffer x, float factor) {
+    launchOver("scale", count(x), begin().update(x), factor, count(x));
+  }
+
+  @Override
+  public void clamp(Buffer x, float limit) {
+    launchOver("clampTo", count(x), begin().update(x), limit, count(x));
+  }
+
+  @Override
+  public void softcap(Buffer x, float cap) {
+    launchOver("softcap", count(x), begin().update(x), cap, count(x));
+  }
+
+  @Override
+  public void activate(Activation activation, Buffer x) {
+    begin();
+    if (values.rounded(x)) {
+      launchOver(
+          "gateRounded",
+          (count(x) + 7) / 8,
+          activation.ordinal(),
+          values.updateRounded(x),
+          0L,
+          count(x));
+      return;
+    }
+    launchOver("activate", count(x), activation.ordinal(), values.update(x), count(x));
+  }
+
+  @Override
+  public void gate(Activation activation, Buffer gate, Buffer up) {
+    requireSame(gate, up);
+    begin();
+    if (values.rounded(gate) && values.rounded(up)) {
+      long with = values.readRounded(up);
+      launchOver(
+          "gateRounded",
+          (count(gate) + 7) / 8,
+          activation.ordinal(),
+          values.updateRounded(gate),
+          with,
+          count(gate));
+      return;
+    }
+    long with = values.read(up);
+    launchOver("gate", count(gate), activation.ordinal(), values.update(gate), with, count(gate));
+  }
+
+  // ---- rows
+
+  /** An addition to x that the norm does on its way, or none. */
+  private Addition additionTo(Buffer x) {
+    driver.use(context);
+    if (deferred instanceof Addition a && RoundedValues.same(a.y, x)) {
+      deferred = null;
+      return a;
+    }
+    settle();
+    return null;
+  }
+
+  private interface Norm {
+    void launch(long x, long added, float factor, long out32, long out16);
+  }
+
+  private void norm(Buffer x, Buffer y, Norm norm) {
+    if (x.rows() == 0) {
+      return;
+    }
+    Addition addition = additionTo(x);
+    long added = addition == null ? 0 : values.read(addition.x);
+    long from = addition == null ? values.read(x) : values.update(x);
+    boolean rounds = precision == Precision.BF16 && !RoundedValues.overlap(x, y);
+    long to = rounds ? values.writeRounded(y) : values.write(y);
+    norm.launch(
+        from, added, addition == null ? 0 : addition.factor, rounds ? 0 : to, rounds ? to : 0);
+  }
+
+  @Override
+  public void rmsNorm(Buffer x, Buffer weight, float offset, float epsilon, Buffer y) {
+    requireSame(x, y);
+    requireVector(weight, x);
+    norm(
+        x,
+        y,
+        (from, added, factor, out32, out16) ->
+            launch(
+                "rmsNorm",
+                x.rows(),
+                1,
+                1,
+                THREADS,
+                0,
+                from,
+                added,
+                factor,
+                weight == null ? 0L : weight.data().address(),
+                offset,
+                epsilon,
+                out32,
+                out16,
+                x.cols()));
+  }
+
+  @Override
+  public void layerNorm(Buffer x, Buffer weight, Buffer bias, float epsilon, Buffer y) {
+    requireSame(x, y);
+    requireVector(weight, x);
+    requireVector(bias, x);
+    norm(
+        x,
+        y,
+        (from, added, factor, out32, out16) ->
+            launch(
+                "layerNorm",
+                x.rows(),
+                1,
+                1,
+                THREADS,
+                0,
+                from,
+                added,
+                factor,
+                weight == null ? 0L : weight.data().address(),
+                bias == null ? 0L : bias.data().address(),
+                epsilon,
+                out32,
+                out16,
+                x.cols()));
+  }
+
+  @Override
+  public void rope(Buffer x, int headDim, Buffer cos, Buffer sin, int[] at, boolean interleaved) {
+    int pairs = cos.cols();
+    requireSame(cos, sin);
+    require(
+        x.rows() == at.length && x.cols() % headDim == 0 && 2 * pairs <= headDim,
+        shape(x)
+            + " has no heads of "
+            + headDim
+            + " with "
+            + pairs
+            + " pairs at "
+            + at.length
+            + " positions");
+    for (int position : at) {
+      require(0 <= position && position < cos.rows(), "position " + position);
+    }
+    begin();
+    if (at.length == 0) {
+      return;
+    }
+    long c = values.read(cos);
+    long s = values.read(sin);
+    boolean rounded = values.rounded(x);
+    long on = rounded ? values.updateRounded(x) : values.update(x);
+    launch(
+        "rope",
+        x.rows(),
+        1,
+        1,
+        THREADS,
+        0,
+        rounded ? 0L : on,
+        rounded ? on : 0L,
+        x.cols(),
+        headDim,
+        c,
+        s,
+        positions(at),
+        pairs,
+        interleaved ? 1 : 0);
+  }
+
+  /** A block of queries of one sequence; position: of the first of them among the keys. */
+  private record Tile(int queryRow, int queries, int keyRow, int position) {}
+
+  @Override
+  public void attention(
+      Buffer q,
+      Buffer k,
+      Buffer v,
+      Buffer out,
+      List<AttentionSpec.Span> spans,
+      AttentionSpec spec) {
+    requireSame(q, out);
+    requireSame(k, v);
+    int d = spec.headDim();
+    require(
+        q.cols() == spec.heads() * d
+            && k.cols() == spec.keyValueHeads() * d
+            && spec.heads() % spec.keyValueHeads() == 0,
+        shape(q) + " and " + shape(k) + " do not fit " + spec);
+    for (AttentionSpec.Span span : spans) {
+      require(
+          span.queryRow() >= 0
+              && span.keyRow() >= 0
+              && span.queryCount() <= span.keyCount()
+              && span.queryRow() + span.queryCount() <= q.rows()
+              && span.keyRow() + span.keyCount() <= k.rows(),
+          span + " is outside of " + shape(q) + " and " + shape(k));
+    }
+    begin();
+    boolean rounds =
+        precision == Precision.BF16
+            && (d == 64 || d == 128)
+            && has("attendRounded" + d)
+            && spans.stream().allMatch(s -> s.queryCount() >= FEWEST_ROUNDED_QUERIES);
+    int size = rounds ? ROUNDED_QUERIES : QUERIES;
+    List<Tile> tiles = new ArrayList<>();
+    for (AttentionSpec.Span span : spans) {
+      for (int from = 0; from < span.queryCount(); from += size) {
+        tiles.add(
+            new Tile(
+                span.queryRow() + from,
+                Math.min(size, span.queryCount() - from),
+                span.keyRow(),
+                span.keyCount() - span.queryCount() + from));
+      }
+    }
+    if (tiles.isEmpty()) {
+      return;
+    }
+    // The longest first, so that none is left for the end.
+    tiles.sort(Comparator.comparingInt((Tile t) -> -t.position));
+    int[] numbers = new int[4 * tiles.size()];
+    for (int i = 0; i < tiles.size(); i++) {
+      Tile tile = tiles.get(i);
+      numbers[4 * i] = tile.queryRow;
+      numbers[4 * i + 1] = tile.queries;
+      numbers[4 * i + 2] = tile.keyRow;
+      numbers[4 * i + 3] = tile.position;
+    }
+    if (rounds) {
+      long qs = values.readRounded(q);
+      long ks = values.readRounded(k);
+      long vs = values.readRounded(v);
+      long to = values.writeRounded(out);
+      int shared = (ROUNDED_QUERIES + 6 * 64) * d * 2 + 1024;
+      String kernel = "attendRounded" + d;
+      driver.allowSharedMemory(function(kernel), shared);
+      double log2e = 1 / Math.log(2);
+      launch(
+          kernel,
+          spec.heads(),
+          tiles.size(),
+          1,
+          THREADS,
+          shared,
+          qs,
+          ks,
+          vs,
+          to,
+          array(numbers),
+          spec.heads(),
+          spec.keyValueHeads(),
+          (float) (spec.softcap() > 0 ? spec.scale() / spec.softcap() : spec.scale() * log2e),
+          spec.softcap(),
+          spec.window());
+      return;
+    }
+    require(d <= 256, "heads of " + d + " channels; the cuda device takes up to 256");
+    long qs = values.read(q);
+    long ks = values.read(k);
+    long vs = values.read(v);
+    long to = values.write(out);
+    int shared = 4 * (3 * QUERIES * (d + 1) + QUERIES * 33);
+    String kernel = d <= 64 ? "attend64" : d <= 128 ? "attend128" : "attend256";
+    driver.allowSharedMemory(function(kernel), shared);
+    launch(
+        kernel,
+        tiles.size(),
+        spec.heads(),
+        1,
+        128,
+        shared,
+        qs,
+        ks,
+        vs,
+        to,
+        array(numbers),
+        spec.heads(),
+        spec.keyValueHeads(),
+        d,
+        spec.scale(),
+        spec.softcap(),
+        spec.window());
+  }
+
+  // ---- soft-max
+
+  @Override
+  public double[] logProbabilities(Buffer logits, int[] targets) {
+    require(logits.rows() == targets.length, targets.length + " targets for " + shape(logits));
+    for (int target : targets) {
+      require(0 <= target && target < logits.cols(), "target " + target + " of " + logits.cols());
+    }
+    if (targets.length == 0) {
+      return new double[0];
+    }
+    LogitBlock block = logitBlock(logits, targets);
+    double[] result = new double[targets.length];
+    Arrays.setAll(result, m -> block.target()[m] - block.logSumExp()[m]);
+    return result;
+  }
+
+  @Override
+  public LogitBlock logitBlock(Buffer logits, int[] targets) {
+    require(
+        logits.rows() == targets.length && logits.cols() > 0,
+        targets.length + " targets for " + shape(logits));
+    for (int target : targets) {
+      require(-1 <= target && target < logits.cols(), "target " + target + " of " + logits.cols());
+    }
+    int rows = logits.rows();
+    LogitBlock block =
+        new LogitBlock(new double[rows], new int[rows], new float[rows], new float[rows]);
+    long from = begin().read(logits);
+    if (rows == 0) {
+      return block;
+    }
+    long results = take(20L * rows);
+    launch(
+        "logitBlock",
+        rows,
+        1,
+        1,
+        THREADS,
+        0,
+        from,
+        array(targets),
+        results,
+        results + 8L * rows,
+        results + 12L * rows,
+        results + 16L * rows,
+        logits.cols());
+    MemorySegment back = bring(results, 20L * rows);
+    MemorySegment.copy(back, ValueLayout.JAVA_DOUBLE, 0, block.logSumExp(), 0, rows);
+    MemorySegment.copy(back, INT, 8L * rows, block.argMax(), 0, rows);
+    MemorySegment.copy(back, FLOAT, 12L * rows, block.largest(), 0, rows);
+    MemorySegment.copy(back, FLOAT, 16L * rows, block.target(), 0, rows);
+    return block;
+  }
+
+  /** Results in host memory; what they lay in is given back. */
+  private MemorySegment bring(long results, long bytes) {
+    MemorySegment to = hostRoom(bytes);
+    driver.toHost(to.address(), results, bytes, stream);
+    giveBack(results);
+    driver.await(stream);
+    return to;
+  }
+
+  @Override
+  public double[] divergence(Buffer logitsP, Buffer logitsQ) {
+    requireSame(logitsP, logitsQ);
+    int rows = logitsP.rows();
+    long p = begin().read(logitsP);
+    long q = values.read(logitsQ);
+    double[] result = new double[rows];
+    if (rows > 0) {
+      long results = take(8L * rows);
+      launch("divergence", rows, 1, 1, THREADS, 0, p, q, results, logitsP.cols());
+      MemorySegment.copy(bring(results, 8L * rows), ValueLayout.JAVA_DOUBLE, 0, result, 0, rows);
+    }
+    return result;
+  }
+
+  @Override
+  public int[] argMax(Buffer x) {
+    require(x.cols() > 0, shape(x) + " has no largest value");
+    int[] result = new int[x.rows()];
+    long from = begin().read(x);
+    if (result.length > 0) {
+      long results = take(4L * result.length);
+      launch("argMaxRows", x.rows(), 1, 1, THREADS, 0, from, results, x.cols());
+      MemorySegment.copy(bring(results, 4L * result.length), INT, 0, result, 0, result.length);
+    }
+    return result;
+  }
+
+  /** Frees everything on the GPU. */
+  @Override
+  public void close() {
+    if (closed) {
+      return;
+    }
+    driver.use(context);
+    try {
+      List.copyOf(kept).forEach(KeptWeights::close);
+    } finally {
+      closed = true;
+      products.close();
+      values.close();
+      if (widened != 0) {
+        giveBack(widened);
+      }
+      if (copied != 0) {
+        giveBack(copied);
+      }
+      driver.free(workspace);
+      driver.free(arraysOnDevice);
+      driver.freeHost(arrays);
+      driver.freeHost(staging);
+      if (host != null) {
+        driver.freeHost(host);
+      }
+      driver.destroyEvent(sent[0]);
+      driver.destroyEvent(sent[1]);
+      driver.destroyStream(stream);
+      driver.trim(pool);
+      driver.unloadModule(module);
+      driver.releaseContext(unit);
+      arena.close();
+    }
+  }
+
+  private static String shape(Buffer x) {
+    return "[" + x.rows() + ", " + x.cols() + "]";
+  }
+
+  private static void require(boolean condition, String message) {
+    if (!condition) {
+      throw new IllegalArgumentException(message);
+    }
+  }
+
+  private static void requireSame(Buffer a, Buffer b) {
+    require(
+        a.rows() == b.rows() && a.cols() == b.cols(),
+        shape(a) + " and " + shape(b) + " differ in shape");
+  }
+
+  private static void requireVector(Buffer vector, Buffer x) {
+    require(
+        vector == null || (vector.rows() == 1 && vector.cols() == x.cols()),
+        (vector == null ? "" : shape(vector)) + " does not fit the rows of " + shape(x));
+  }
+}
