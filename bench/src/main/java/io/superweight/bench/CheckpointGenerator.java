@@ -60,7 +60,7 @@ public final class CheckpointGenerator {
   static final long SHARD_BYTES = 5_000_000_000L;
 
   private static final int PIECE = 1 << 20;
-  private static final int THREADS = 2;
+  private static final int THREADS = Runtime.getRuntime().availableProcessors();
   private static final ValueLayout.OfShort SHORT =
       ValueLayout.JAVA_SHORT_UNALIGNED.withOrder(ByteOrder.LITTLE_ENDIAN);
 

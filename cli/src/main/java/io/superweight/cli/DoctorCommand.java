@@ -145,6 +145,10 @@ final class DoctorCommand implements Runnable {
     List<Finding> findings = new ArrayList<>();
     for (String name : devices.names()) {
       String what = "device " + name;
+      if (!devices.present(name)) {
+        findings.add(new Finding(what, "this machine has none", ""));
+        continue;
+      }
       try (Device device =
           devices.open(name, Runtime.getRuntime().availableProcessors(), Precision.BF16).device()) {
         findings.add(new Finding(what, device.description(), device.notice().orElse("")));

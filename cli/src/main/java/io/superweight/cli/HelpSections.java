@@ -62,7 +62,14 @@ final class HelpSections {
                   "--progress",
                   "--no-color")),
           new Section(
-              "Machine", List.of("--threads", "--device", "--precision", "--activation-memory")),
+              "Machine",
+              List.of(
+                  "--threads",
+                  "--device",
+                  "--precision",
+                  "--device-memory",
+                  "--cuda-path",
+                  "--activation-memory")),
           OTHERS);
 
   private HelpSections() {}

@@ -2,10 +2,14 @@ package io.superweight.cli;
 
 import io.superweight.InputException;
 import io.superweight.checkpoint.Checkpoint;
+import io.superweight.compute.DeviceRequest;
 import io.superweight.compute.Devices;
 import io.superweight.compute.Precision;
 import io.superweight.tokenizer.BosPolicy;
+import java.nio.file.Path;
 import java.util.Locale;
+import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import picocli.CommandLine.Option;
@@ -29,7 +33,7 @@ final class ModelOptions {
       names = "--device",
       paramLabel = "DEVICE",
       description =
-          "What computes: onednn, java, or auto, the first of these that runs here. Default: auto")
+          "What computes: cuda (an NVIDIA GPU; cuda:1 for the second), onednn, java, or auto, the first of these that runs here; a model under 256 MB stays on the CPU. Default: auto")
   private String device = Devices.AUTO;
 
   @Option(
@@ -38,6 +42,20 @@ final class ModelOptions {
       description =
           "f32, or bf16: inputs of products with bfloat16 weights are rounded to bfloat16, as PyTorch does. Default: bf16 for bfloat16 checkpoints, else f32")
   private Precision precision;
+
+  @Option(
+      names = "--device-memory",
+      paramLabel = "SIZE",
+      description =
+          "Memory of the GPU that weights may take, such as 12G; a larger model goes through it layer by layer, with the same result. Default: what is free, less room for activations")
+  private String deviceMemory;
+
+  @Option(
+      names = "--cuda-path",
+      paramLabel = "FOLDER",
+      description =
+          "Where the CUDA libraries cuBLASLt and NVRTC are. Default: $CUDA_PATH, Python's nvidia packages, the toolkit, the system's folders")
+  private Path cudaPath;
 
   @Option(
       names = "--activation-memory",
@@ -69,18 +87,34 @@ final class ModelOptions {
     return precision != null ? precision : Precision.of(checkpoint.mainType());
   }
 
+  /** What the device is asked for with, to run a checkpoint. */
+  DeviceRequest request(Checkpoint checkpoint) {
+    return new DeviceRequest(
+        threads(),
+        precision(checkpoint),
+        "",
+        checkpoint.tensorBytes(),
+        deviceMemory == null
+            ? OptionalLong.empty()
+            : OptionalLong.of(bytes("--device-memory", deviceMemory)),
+        Optional.ofNullable(cudaPath));
+  }
+
   /**
    * Bytes of memory for activations.
    *
    * @throws InputException of kind USAGE for what is no size
    */
   long activationMemory() {
-    Matcher size =
-        Pattern.compile("(\\d{1,9})([KMG]?)", Pattern.CASE_INSENSITIVE).matcher(activationMemory);
+    return bytes("--activation-memory", activationMemory);
+  }
+
+  private static long bytes(String option, String text) {
+    Matcher size = Pattern.compile("(\\d{1,9})([KMG]?)", Pattern.CASE_INSENSITIVE).matcher(text);
     if (!size.matches()) {
       throw new InputException(
           InputException.Kind.USAGE,
-          "--activation-memory takes a size such as 512M or 4G, not \"" + activationMemory + "\"");
+          option + " takes a size such as 512M or 4G, not \"" + text + "\"");
     }
     int power =
         switch (size.group(2).toUpperCase(Locale.ROOT)) {

@@ -34,7 +34,6 @@ final class OpenModel implements AutoCloseable {
    */
   static OpenModel open(String name, ModelOptions options, Progress progress) {
     progress.stage("opening " + (name == null ? "the embedded model" : name));
-    int threads = options.threads();
     ActivationMemory memory = ActivationMemory.of(options.activationMemory());
     Checkpoint checkpoint =
         name == null
@@ -43,7 +42,7 @@ final class OpenModel implements AutoCloseable {
     Device device = null;
     try {
       Devices.Opened opened =
-          Devices.onClassPath().open(options.device(), threads, options.precision(checkpoint));
+          Devices.onClassPath().open(options.device(), options.request(checkpoint));
       device = opened.device();
       opened.notice().ifPresent(progress::line);
       Transformer transformer = Transformer.load(checkpoint, device);

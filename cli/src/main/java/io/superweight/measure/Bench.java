@@ -136,8 +136,15 @@ public final class Bench {
     boolean all = settings.device().equals(Devices.AUTO);
     List<Opened> opened = new ArrayList<>();
     for (String name : all ? known.names() : List.of(settings.device())) {
+      if (all && !known.present(name)) {
+        continue;
+      }
       try {
         Device bf16 = known.open(name, settings.threads(), Precision.BF16).device();
+        if (all && !bf16.inHostMemory()) {
+          bf16.close(); // its weights would be copied to it at each product
+          continue;
+        }
         opened.add(new Opened(bf16, known.open(name, settings.threads(), Precision.F32).device()));
       } catch (InputException e) {
         if (!all) {

@@ -37,6 +37,11 @@ public interface DeviceProvider {
     return false;
   }
 
+  /** Whether this machine has such hardware, as far as a look that takes no time can tell. */
+  default boolean present() {
+    return true;
+  }
+
   /**
    * Whether it is worth trying where nobody named a device. A look at the machine that takes no
    * time; {@link #open(DeviceRequest)} may still find that it cannot.

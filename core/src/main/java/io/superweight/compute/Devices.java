@@ -34,6 +34,11 @@ public final class Devices {
     return providers.stream().map(DeviceProvider::name).toList();
   }
 
+  /** Whether this machine has the hardware of that device. */
+  public boolean present(String name) {
+    return providers.stream().anyMatch(p -> p.name().equals(name) && p.present());
+  }
+
   /**
    * An open device.
    *

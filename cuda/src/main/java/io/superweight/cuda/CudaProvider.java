@@ -27,8 +27,13 @@ public final class CudaProvider implements DeviceProvider {
   }
 
   @Override
+  public boolean present() {
+    return CudaDriver.present();
+  }
+
+  @Override
   public boolean suits(DeviceRequest request) {
-    return request.weightBytes() >= LEAST_WEIGHT_BYTES && CudaDriver.present();
+    return request.weightBytes() >= LEAST_WEIGHT_BYTES && present();
   }
 
   @Override
