@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The search of the paper (section 3.1) with transformers: one pass, hooks on every down projection.  bench/peers/paper_pass.py MODEL"""
+"""The search of the paper (section 3.1) with transformers: one pass, hooks on every down projection.  bench/peers/paper_pass.py MODEL [cuda]"""
 import resource
 import sys
 import time
@@ -8,10 +8,12 @@ began = time.time()
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-torch.set_num_threads(2)
+device = sys.argv[2] if len(sys.argv) > 2 else "cpu"
+if device == "cpu":
+    torch.set_num_threads(2)
 imported = time.time()
 tokenizer = AutoTokenizer.from_pretrained(sys.argv[1])
-model = AutoModelForCausalLM.from_pretrained(sys.argv[1], dtype=torch.bfloat16)
+model = AutoModelForCausalLM.from_pretrained(sys.argv[1], dtype=torch.bfloat16, device_map=device)
 loaded = time.time()
 extremes = {}
 
@@ -25,7 +27,7 @@ def watch(layer):
 
 for i, layer in enumerate(model.model.layers):
     layer.mlp.down_proj.register_forward_hook(watch(i))
-ids = tokenizer("Apple Inc. is a worldwide tech company.", return_tensors="pt")["input_ids"]
+ids = tokenizer("Apple Inc. is a worldwide tech company.", return_tensors="pt")["input_ids"].to(device)
 with torch.no_grad():
     model(ids)
 ended = time.time()

@@ -71,7 +71,7 @@ public final class MeasureCuda {
             measure.operations();
           } else {
             String[] sizes = what.split("x");
-            measure.speed(Integer.parseInt(sizes[0]), Integer.parseInt(sizes[1]), checkpoint);
+            measure.speed(Integer.parseInt(sizes[0]), Integer.parseInt(sizes[1]));
           }
         }
       }
@@ -98,7 +98,7 @@ public final class MeasureCuda {
     return Arrays.stream(ofTokens).average().orElse(0);
   }
 
-  private void speed(int batch, int tokens, Checkpoint checkpoint) {
+  private void speed(int batch, int tokens) {
     for (int i = 0; i < WARM_UPS; i++) {
       pass(batch, tokens);
     }
@@ -112,14 +112,14 @@ public final class MeasureCuda {
     Arrays.sort(times);
     double median = times[times.length / 2];
     say(
-        "superweight %dx%d: median %.1f ms, best %.1f ms, %.0f tokens/s, %.1f GB/s of weights, mean"
-            + " log p %.4f%n",
+        "superweight %dx%d: median %.1f ms, best %.1f ms, %.0f tokens/s, %.1f GB/s of weights copied,"
+            + " mean log p %.4f%n",
         batch,
         tokens,
         median * 1e3,
         times[0] * 1e3,
         batch * tokens / median,
-        checkpoint.tensorBytes() / median / 1e9,
+        model.streamedBytes() / median / 1e9,
         mean);
   }
 

@@ -86,6 +86,11 @@ public interface Device extends AutoCloseable {
 
   /** Copies of weights, or the promise of them; to be closed before the weights are unmapped. */
   interface Kept extends AutoCloseable {
+    /** Bytes that each pass copies again, because not all weights fit the device's memory. */
+    default long streamedBytes() {
+      return 0;
+    }
+
     @Override
     void close();
   }

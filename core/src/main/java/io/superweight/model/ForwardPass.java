@@ -228,8 +228,9 @@ final class ForwardPass implements AutoCloseable {
       List<Batch> batches,
       ActivationMemory memory,
       LayerPages pages,
+      RopeTables ropes,
       PassListener listener) {
-    this(architecture, weights, device, 0, memory, pages, listener);
+    this(architecture, weights, device, 0, memory, pages, ropes, listener);
     int rows = 0;
     int free = 0; // of lanes that may stand beside others
     int longest = 0;
@@ -318,6 +319,7 @@ final class ForwardPass implements AutoCloseable {
       int capacity,
       ActivationMemory memory,
       LayerPages pages,
+      RopeTables ropes,
       PassListener listener) {
     this.memory = memory;
     this.pages = pages;
@@ -327,7 +329,7 @@ final class ForwardPass implements AutoCloseable {
     this.device = device;
     this.capacity = capacity;
     this.scope = device.scope();
-    this.ropes = new RopeTables(scope);
+    this.ropes = ropes;
   }
 
   private Part part(Batch batch) {
@@ -367,9 +369,11 @@ final class ForwardPass implements AutoCloseable {
       List<Variant> variants,
       int capacity,
       ActivationMemory memory,
-      LayerPages pages) {
+      LayerPages pages,
+      RopeTables ropes) {
     ForwardPass pass =
-        new ForwardPass(architecture, weights, device, capacity, memory, pages, PassListener.NONE);
+        new ForwardPass(
+            architecture, weights, device, capacity, memory, pages, ropes, PassListener.NONE);
     pass.ahead =
         pages.begin(
             Math.multiplyExact(capacity, architecture.layers() + 1),

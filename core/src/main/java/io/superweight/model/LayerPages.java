@@ -32,7 +32,10 @@ final class LayerPages {
   private final boolean worthwhile;
   private Optional<Pages> pages;
 
-  LayerPages(Weights weights) {
+  /**
+   * @param wanted whether anybody will read the weights where they are mapped
+   */
+  LayerPages(Weights weights, boolean wanted) {
     layers = new ArrayList<>();
     withExperts = new ArrayList<>();
     for (Weights.Layer layer : weights.layers) {
@@ -57,8 +60,9 @@ final class LayerPages {
     withExperts.add(head);
     brought = new boolean[layers.size()];
     worthwhile =
-        withExperts.stream().flatMap(List::stream).mapToLong(MemorySegment::byteSize).sum()
-            >= LEAST_BYTES;
+        wanted
+            && withExperts.stream().flatMap(List::stream).mapToLong(MemorySegment::byteSize).sum()
+                >= LEAST_BYTES;
   }
 
   private static Stream<Weights.Linear> parts(Weights.MlpWeights mlp) {

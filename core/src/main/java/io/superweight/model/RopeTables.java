@@ -2,24 +2,31 @@ package io.superweight.model;
 
 import io.superweight.compute.Buffer;
 import io.superweight.compute.Device;
-import java.util.HashMap;
+import java.util.LinkedHashMap;
 import java.util.Map;
 
 /**
- * Cosines and sines of the positions of a pass, {@code [positions, pairs]}, made once for each kind
- * of rotary embedding.
+ * Cosines and sines of positions, {@code [positions, pairs]}, made once for each kind of rotary
+ * embedding and kept for later passes. A table is valid until the next one is asked for.
  */
-final class RopeTables {
+final class RopeTables implements AutoCloseable {
+  /** Where frequencies depend on the length, each length has a table of its own. */
+  private static final int MOST_TABLES = 8;
+
+  private static final int LEAST_ROWS = 64;
+
   /** Cosines and sines, {@code [positions, pairs]} each. */
   record Table(Buffer cos, Buffer sin) {}
 
   private record Key(RopeSpec spec, int regime) {}
 
-  private final Device.Scope scope;
-  private final Map<Key, Table> tables = new HashMap<>();
+  private record Held(Table table, Device.Scope scope) {}
 
-  RopeTables(Device.Scope scope) {
-    this.scope = scope;
+  private final Device device;
+  private final LinkedHashMap<Key, Held> tables = new LinkedHashMap<>(16, 0.75f, true);
+
+  RopeTables(Device device) {
+    this.device = device;
   }
 
   /**
@@ -30,11 +37,13 @@ final class RopeTables {
    */
   Table of(RopeSpec spec, int length, int capacity) {
     Key key = new Key(spec, spec.regime(length));
-    Table known = tables.get(key);
-    if (known != null && known.cos().rows() >= length) {
-      return known;
+    Held known = tables.get(key);
+    if (known != null && known.table.cos().rows() >= length) {
+      return known.table;
     }
-    int rows = Math.max(length, capacity);
+    // A sequence that grows asks again seldom.
+    int rows = Math.max(Math.max(length, capacity), LEAST_ROWS);
+    rows = known == null ? rows : Math.max(rows, 2 * known.table.cos().rows());
     float[] frequencies = spec.frequencies(length);
     double factor = spec.attentionFactor();
     int pairs = frequencies.length;
@@ -48,8 +57,21 @@ final class RopeTables {
         sin[position * pairs + i] = (float) (Math.sin(angle) * factor);
       }
     }
+    if (known != null) {
+      tables.remove(key).scope.close();
+    } else if (tables.size() == MOST_TABLES) {
+      Map.Entry<Key, Held> eldest = tables.firstEntry();
+      tables.remove(eldest.getKey()).scope.close();
+    }
+    Device.Scope scope = device.scope();
     Table table = new Table(scope.upload(cos, pairs), scope.upload(sin, pairs));
-    tables.put(key, table);
+    tables.put(key, new Held(table, scope));
     return table;
+  }
+
+  @Override
+  public void close() {
+    tables.values().forEach(held -> held.scope.close());
+    tables.clear();
   }
 }

@@ -23,6 +23,7 @@ public final class Transformer implements AutoCloseable {
   private final Device.Scope scope;
   private final Weights weights;
   private final LayerPages pages;
+  private final RopeTables ropes;
   private final Device.Kept kept;
   private PassListener listener = PassListener.NONE;
   private ActivationMemory memory = ActivationMemory.of(ActivationMemory.DEFAULT_BYTES);
@@ -34,7 +35,9 @@ public final class Transformer implements AutoCloseable {
     this.scope = device.scope();
     try {
       this.weights = new Weights(checkpoint, architecture, device, scope);
-      this.pages = new LayerPages(weights);
+      // A device with memory of its own reads the files itself.
+      this.pages = new LayerPages(weights, device.inHostMemory());
+      this.ropes = new RopeTables(device);
       this.kept = device.keep(weights.inOrder());
     } catch (RuntimeException e) {
       scope.close();
@@ -80,6 +83,11 @@ public final class Transformer implements AutoCloseable {
 
   public Device device() {
     return device;
+  }
+
+  /** Bytes of weights that each pass copies to a device whose memory is too small for all. */
+  public long streamedBytes() {
+    return kept.streamedBytes();
   }
 
   public int layers() {
@@ -211,7 +219,7 @@ public final class Transformer implements AutoCloseable {
   public List<PassResult> forward(List<Batch> batches) {
     batches.forEach(this::check);
     try (ForwardPass pass =
-        new ForwardPass(architecture, weights, device, batches, memory, pages, listener)) {
+        new ForwardPass(architecture, weights, device, batches, memory, pages, ropes, listener)) {
       return pass.run();
     }
   }
@@ -243,7 +251,7 @@ public final class Transformer implements AutoCloseable {
     }
     try (ForwardPass pass =
         ForwardPass.cached(
-            architecture, weights, device, variants, length + count, memory, pages)) {
+            architecture, weights, device, variants, length + count, memory, pages, ropes)) {
       int[][] text = new int[variants.size()][count];
       int[][] next = prompts.toArray(int[][]::new);
       for (int i = 0; i < count; i++) {
@@ -340,6 +348,7 @@ public final class Transformer implements AutoCloseable {
   @Override
   public void close() {
     kept.close();
+    ropes.close();
     scope.close();
   }
 }

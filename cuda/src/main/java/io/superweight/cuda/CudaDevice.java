@@ -58,6 +58,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
   private static final int QUERIES = 32;
 
   private static final int ROUNDED_QUERIES = 128;
+  private static final int ROUNDED_KEYS = 64;
 
   /** Fewer queries are not worth rounding all keys for. */
   private static final int FEWEST_ROUNDED_QUERIES = 16;
@@ -825,7 +826,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
         out.rows() == ids.length && out.cols() == table.cols(),
         ids.length + " rows of " + table.cols() + " do not fit " + shape(out));
     for (int id : ids) {
-      require(0 <= id && id < table.rows(), "row " + id + " of " + table.rows());
+      requireIndex(id, table.rows());
     }
     long to = begin().write(out);
     if (ids.length == 0) {
@@ -991,7 +992,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
 
   private static void requireRows(int[] rows, Buffer x) {
     for (int row : rows) {
-      require(0 <= row && row < x.rows(), "row " + row + " of " + shape(x));
+      requireIndex(row, x.rows());
     }
   }
 
@@ -1185,7 +1186,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
             + at.length
             + " positions");
     for (int position : at) {
-      require(0 <= position && position < cos.rows(), "position " + position);
+      requireIndex(position, cos.rows());
     }
     begin();
     if (at.length == 0) {
@@ -1277,7 +1278,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
       long ks = values.readRounded(k);
       long vs = values.readRounded(v);
       long to = values.writeRounded(out);
-      int shared = (ROUNDED_QUERIES + 6 * 64) * d * 2 + 1024;
+      int shared = (ROUNDED_QUERIES + 6 * ROUNDED_KEYS) * d * 2 + 1024;
       String kernel = "attendRounded" + d;
       driver.allowSharedMemory(function(kernel), shared);
       double log2e = 1 / Math.log(2);
@@ -1334,7 +1335,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
   public double[] logProbabilities(Buffer logits, int[] targets) {
     require(logits.rows() == targets.length, targets.length + " targets for " + shape(logits));
     for (int target : targets) {
-      require(0 <= target && target < logits.cols(), "target " + target + " of " + logits.cols());
+      requireIndex(target, logits.cols());
     }
     if (targets.length == 0) {
       return new double[0];
@@ -1351,7 +1352,9 @@ final class CudaDevice implements Device, KeptWeights.Owner {
         logits.rows() == targets.length && logits.cols() > 0,
         targets.length + " targets for " + shape(logits));
     for (int target : targets) {
-      require(-1 <= target && target < logits.cols(), "target " + target + " of " + logits.cols());
+      if (target != -1) {
+        requireIndex(target, logits.cols());
+      }
     }
     int rows = logits.rows();
     LogitBlock block =
@@ -1463,6 +1466,12 @@ final class CudaDevice implements Device, KeptWeights.Owner {
   private static void require(boolean condition, String message) {
     if (!condition) {
       throw new IllegalArgumentException(message);
+    }
+  }
+
+  private static void requireIndex(int index, int count) {
+    if (index < 0 || index >= count) {
+      throw new IllegalArgumentException(index + " is not below " + count);
     }
   }
 

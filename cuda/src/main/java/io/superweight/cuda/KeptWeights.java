@@ -220,8 +220,8 @@ final class KeptWeights implements Device.Kept {
     return bytes;
   }
 
-  /** Bytes that a pass copies, in which nothing is there yet but what stays. */
-  long streamedBytes() {
+  @Override
+  public long streamedBytes() {
     return groups.subList(resident, groups.size()).stream().mapToLong(Group::bytes).sum();
   }
 

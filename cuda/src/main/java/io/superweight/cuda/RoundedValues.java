@@ -152,7 +152,8 @@ final class RoundedValues implements AutoCloseable {
   /** Whether these values are there in bfloat16 alone. */
   boolean rounded(Buffer b) {
     Allocation a = of(b);
-    return a.alone && holds(a, b) && b.data().byteSize() > 0;
+    // Kernels take eight of them at a time.
+    return a.alone && holds(a, b) && b.data().byteSize() > 0 && address(a, b) % 16 == 0;
   }
 
   /** The values in bfloat16, to be read. */

@@ -646,7 +646,7 @@ __device__ void attend(const float* q, const float* k, const float* v, float* ou
       high = -1;
     }
     float best = NEGATIVE_INFINITY;
-    bool none = false;
+    int none = 0; // whether a score is not a number; every thread takes part in each exchange
     for (int j = lane; j < 32; j += 4) {
       float score = NEGATIVE_INFINITY;
       if (low <= j && j <= high) {
@@ -658,15 +658,15 @@ __device__ void attend(const float* q, const float* k, const float* v, float* ou
         if (cap > 0) {
           score = cap * tanhf(score / cap);
         }
-        none = none || score != score;
+        none |= score != score;
       }
       ps[row * 33 + j] = score;
       best = fmaxf(best, score);
     }
     best = fmaxf(best, __shfl_xor_sync(FULL, best, 1));
     best = fmaxf(best, __shfl_xor_sync(FULL, best, 2));
-    none = none || __shfl_xor_sync(FULL, (int)none, 1);
-    none = none || __shfl_xor_sync(FULL, (int)none, 2);
+    none |= __shfl_xor_sync(FULL, none, 1);
+    none |= __shfl_xor_sync(FULL, none, 2);
     if (low <= high) {
       float now = none ? __int_as_float(0x7fc00000) : fmaxf(most, best);
       now = most != most ? most : now;
@@ -717,7 +717,7 @@ ATTEND(attend64, 16)
 ATTEND(attend128, 32)
 ATTEND(attend256, 64)
 
-// ---- attention in bfloat16 on the matrix units (mma.sync: every card since Ampere) ---------------------------------------------
+// ---- attention in bfloat16 on the matrix units of Hopper (wgmma) ---------------------------------------------
 __device__ __forceinline__ u32 sharedAddress(const void* p) { return (u32)__cvta_generic_to_shared(p); }
 
 __device__ __forceinline__ void copyAsync(u32 to, const void* from, bool there) {

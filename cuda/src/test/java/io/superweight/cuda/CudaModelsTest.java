@@ -127,7 +127,7 @@ final class CudaModelsTest extends GoldenFixturesTest {
       System.out.printf(
           Locale.ROOT, "%-12s |Δ log p| in nats: f32 %.1e, bf16 %.1e%n", name, worst[1], worst[2]);
       assertThat(worst[1]).as("%s in f32", name).isLessThan(1e-4);
-      assertThat(worst[2]).as("%s in bf16", name).isLessThan(0.1);
+      assertThat(worst[2]).as("%s in bf16", name).isLessThan(0.2);
       assertThat(Arrays.deepEquals(text[1], text[0])).as("%s: text", name).isTrue();
     }
   }
