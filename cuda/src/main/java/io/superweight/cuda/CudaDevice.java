@@ -92,6 +92,10 @@ final class CudaDevice implements Device, KeptWeights.Owner {
   private final long[] sent = new long[2];
   private final List<KeptWeights> kept = new ArrayList<>();
   private long weightBudget;
+
+  /** Whether what only products and attention read is held in bfloat16: where weights are, too. */
+  private boolean holdsRounded;
+
   private MemorySegment host;
   private long widened;
   private long widenedBytes;
@@ -118,6 +122,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
     this.driver = driver;
     this.unit = unit;
     this.precision = request.precision();
+    this.holdsRounded = precision == Precision.BF16;
     this.threads = request.threads();
     int capability =
         10 * driver.attribute(unit, CAPABILITY_MAJOR) + driver.attribute(unit, CAPABILITY_MINOR);
@@ -408,6 +413,13 @@ final class CudaDevice implements Device, KeptWeights.Owner {
   public Kept keep(List<List<Matrix>> groups) {
     driver.use(context);
     KeptWeights weights = new KeptWeights(this, groups, weightBudget, threads);
+    long rounding = 0;
+    for (List<Matrix> group : groups) {
+      for (Matrix matrix : group) {
+        rounding += (matrix.dtype() == DType.BF16 ? 1 : -1) * matrix.data().byteSize();
+      }
+    }
+    holdsRounded = precision == Precision.BF16 && rounding > 0;
     weightBudget -= weights.bytes();
     kept.add(weights);
     return weights;
@@ -1112,7 +1124,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
     Addition addition = additionTo(x);
     long added = addition == null ? 0 : values.read(addition.x);
     long from = addition == null ? values.read(x) : values.update(x);
-    boolean rounds = precision == Precision.BF16 && !RoundedValues.overlap(x, y);
+    boolean rounds = holdsRounded && !RoundedValues.overlap(x, y);
     long to = rounds ? values.writeRounded(y) : values.write(y);
     norm.launch(
         from, added, addition == null ? 0 : addition.factor, rounds ? 0 : to, rounds ? to : 0);
@@ -1244,7 +1256,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
     }
     begin();
     boolean rounds =
-        precision == Precision.BF16
+        holdsRounded
             && (d == 64 || d == 128)
             && has("attendRounded" + d)
             && spans.stream().allMatch(s -> s.queryCount() >= FEWEST_ROUNDED_QUERIES);

@@ -79,7 +79,8 @@ final class CudaModelsTest extends GoldenFixturesTest {
   @Test
   void scoresVariantsTransformsAndTextAreThoseOfTheCpu() throws IOException {
     Gpu.assumePresent();
-    for (String name : List.of("llama1-mha", "qwen2-moe", "gemma2", "gpt2", "phi3-mini")) {
+    for (String name :
+        List.of("llama1-mha", "llama3-gqa-bf16", "qwen2-moe", "gemma2", "gpt2", "phi3-mini")) {
       Path folder = Fixtures.path("hf-tiny").resolve(name);
       if (!Files.isDirectory(folder)) {
         continue;
