@@ -20,7 +20,7 @@ final class ModelOptions {
       names = "--bos",
       paramLabel = "POLICY",
       description =
-          "Beginning-of-sequence token before a text: auto (as the model's tokenizer does), always, never. Default: auto")
+          "Beginning-of-sequence token before a text: auto (as the model's tokenizer does; in evaluations, as their preset says), always, never. Default: auto")
   private BosPolicy bos = BosPolicy.AUTO;
 
   @Option(
