@@ -1,0 +1,141 @@
+package io.superweight.tensor;
+
+/** One trial after the other. */
+final class PlainGridSearch implements GridSearch {
+  static final float ROUNDER = 0x1.8p23f;
+
+  private float scale;
+  private float minimum;
+
+  @Override
+  public float scale() {
+    return scale;
+  }
+
+  @Override
+  public float minimum() {
+    return minimum;
+  }
+
+  @Override
+  public void affine(float[] x, int at, float[] weights, int levels, float[] steps, int fromZero) {
+    float min = 0;
+    float max = x[at];
+    float sumW = 0;
+    float sumX = 0;
+    for (int i = 0; i < 32; i++) {
+      min = Math.min(min, x[at + i]);
+      max = Math.max(max, x[at + i]);
+      sumW += weights[i];
+      sumX = Math.fma(weights[i], x[at + i], sumX);
+    }
+    scale = 0;
+    minimum = -min;
+    float range = max - min;
+    if (!(range > 0)) {
+      return;
+    }
+    float best = Float.POSITIVE_INFINITY;
+    for (int t = -1; t < steps.length; t++) {
+      float low = t >= fromZero && max > 0 ? 0 : min;
+      float inverse = (t < 0 ? levels : steps[t]) * (1 / (max - low));
+      float trialScale = 1 / inverse;
+      float trialMin = min;
+      if (t >= 0) {
+        float sumL = 0;
+        float sumL2 = 0;
+        float sumXl = 0;
+        for (int i = 0; i < 32; i++) {
+          float code = code((x[at + i] - low) * inverse, 0, levels);
+          float weighted = weights[i] * code;
+          sumL += weighted;
+          sumL2 = Math.fma(weighted, code, sumL2);
+          sumXl = Math.fma(weighted, x[at + i], sumXl);
+        }
+        float determinant = sumW * sumL2 - sumL * sumL;
+        float s = (sumW * sumXl - sumX * sumL) / determinant;
+        float m = (sumL2 * sumX - sumL * sumXl) / determinant;
+        trialScale = m > 0 ? sumXl / sumL2 : s;
+        trialMin = m > 0 ? 0 : m;
+        if (!(determinant > 0)) {
+          continue;
+        }
+      }
+      float error = 0;
+      for (int i = 0; i < 32; i++) {
+        float code = code((x[at + i] - low) * inverse, 0, levels);
+        float difference = Math.fma(trialScale, code, trialMin) - x[at + i];
+        error = Math.fma(weights[i] * difference, difference, error);
+      }
+      if (error < best) {
+        best = error;
+        scale = trialScale;
+        minimum = -trialMin;
+      }
+    }
+  }
+
+  @Override
+  public void symmetric(float[] x, int at, int levels, float[] steps) {
+    float extreme = 0;
+    for (int i = 0; i < 16; i++) {
+      if (Math.abs(x[at + i]) > Math.abs(extreme)) {
+        extreme = x[at + i];
+      }
+    }
+    scale = 0;
+    if (Math.abs(extreme) < 1e-15f) {
+      return;
+    }
+    float perLevel = -1 / extreme;
+    float best = 0;
+    for (float step : steps) {
+      float inverse = step * perLevel;
+      float sumXl = 0;
+      float sumL2 = 0;
+      for (int i = 0; i < 16; i++) {
+        float code = code(x[at + i] * inverse, -levels, levels - 1);
+        float weighted = x[at + i] * x[at + i] * code;
+        sumXl = Math.fma(weighted, x[at + i], sumXl);
+        sumL2 = Math.fma(weighted, code, sumL2);
+      }
+      float trialScale = sumXl / sumL2;
+      float gain = sumXl * trialScale;
+      if (sumL2 > 0 && gain > best) {
+        best = gain;
+        scale = trialScale;
+      }
+    }
+  }
+
+  @Override
+  public void errors(
+      float[] x,
+      int at,
+      int count,
+      float[] weights,
+      float[] scales,
+      float[] inverses,
+      float[] minima,
+      int least,
+      int most,
+      float[] weighted,
+      float[] squares) {
+    for (int t = 0; t < KBlocks.NEIGHBOURS; t++) {
+      float error = weighted[t];
+      float square = squares[t];
+      for (int i = 0; i < count; i++) {
+        float code = code((x[at + i] + minima[t]) * inverses[t], least, most);
+        float difference = Math.fma(scales[t], code, -minima[t]) - x[at + i];
+        square = Math.fma(difference, difference, square);
+        error = Math.fma(weights[i] * difference, difference, error);
+      }
+      weighted[t] = error;
+      squares[t] = square;
+    }
+  }
+
+  private static float code(float scaled, int least, int most) {
+    return Math.min(Math.max(scaled, least), most) + ROUNDER - ROUNDER;
+  }
+}
