@@ -22,6 +22,7 @@ class FloorsTest {
           "compute",
           "statistics",
           "model",
+          "convert",
           "edit",
           "find",
           "catalog",

@@ -35,10 +35,7 @@ final class OpenModel implements AutoCloseable {
   static OpenModel open(String name, ModelOptions options, Progress progress) {
     progress.stage("opening " + (name == null ? "the embedded model" : name));
     ActivationMemory memory = ActivationMemory.of(options.activationMemory());
-    Checkpoint checkpoint =
-        name == null
-            ? Books12m.checkpoint()
-            : new ModelLocator(System.getenv(), progress).open(name);
+    Checkpoint checkpoint = checkpoint(name, progress);
     Device device = null;
     try {
       Devices.Opened opened =
@@ -56,6 +53,17 @@ final class OpenModel implements AutoCloseable {
       checkpoint.close();
       throw e;
     }
+  }
+
+  /**
+   * Opens a model's files alone.
+   *
+   * @param name as the user gave it; null for the embedded model
+   */
+  static Checkpoint checkpoint(String name, Progress progress) {
+    return name == null
+        ? Books12m.checkpoint()
+        : new ModelLocator(System.getenv(), progress).open(name);
   }
 
   Checkpoint checkpoint() {

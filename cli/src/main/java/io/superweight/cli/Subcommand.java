@@ -18,6 +18,7 @@ enum Subcommand {
   CARD("card", CardCommand.HEADER),
   TRACE("trace", TraceCommand.HEADER),
   REPRODUCE("reproduce", ReproduceCommand.HEADER),
+  QUANTIZE("quantize", QuantizeCommand.HEADER),
   CATALOG("catalog", CatalogCommand.HEADER),
   DOWNLOAD("download", DownloadCommand.HEADER),
   BENCH("bench", BenchCommand.HEADER),
@@ -69,6 +70,7 @@ enum Subcommand {
       case CARD -> new CardCommand();
       case TRACE -> new TraceCommand();
       case REPRODUCE -> new ReproduceCommand();
+      case QUANTIZE -> new QuantizeCommand();
       case CATALOG -> new CatalogCommand();
       case DOWNLOAD -> new DownloadCommand();
       case BENCH -> new BenchCommand();

@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -25,50 +26,50 @@ record GgufFile(GgufMetadata metadata, Map<String, Tensor> tensors) {
   private static final int MAX_ALIGNMENT = 1 << 20;
 
   /** Names of the types by number (ggml.h); a gap was taken out of the format. */
-  private static final String[] TYPES = {
-    "F32",
-    "F16",
-    "Q4_0",
-    "Q4_1",
-    "Q4_2",
-    "Q4_3",
-    "Q5_0",
-    "Q5_1",
-    "Q8_0",
-    "Q8_1",
-    "Q2_K",
-    "Q3_K",
-    "Q4_K",
-    "Q5_K",
-    "Q6_K",
-    "Q8_K",
-    "IQ2_XXS",
-    "IQ2_XS",
-    "IQ3_XXS",
-    "IQ1_S",
-    "IQ4_NL",
-    "IQ3_S",
-    "IQ2_S",
-    "IQ4_XS",
-    "I8",
-    "I16",
-    "I32",
-    "I64",
-    "F64",
-    "IQ1_M",
-    "BF16",
-    "Q4_0_4_4",
-    "Q4_0_4_8",
-    "Q4_0_8_8",
-    "TQ1_0",
-    "TQ2_0",
-    "IQ4_NL_4_4",
-    "IQ4_NL_4_8",
-    "IQ4_NL_8_8",
-    "MXFP4",
-    "NVFP4",
-    "Q1_0"
-  };
+  static final List<String> TYPES =
+      List.of(
+          "F32",
+          "F16",
+          "Q4_0",
+          "Q4_1",
+          "Q4_2",
+          "Q4_3",
+          "Q5_0",
+          "Q5_1",
+          "Q8_0",
+          "Q8_1",
+          "Q2_K",
+          "Q3_K",
+          "Q4_K",
+          "Q5_K",
+          "Q6_K",
+          "Q8_K",
+          "IQ2_XXS",
+          "IQ2_XS",
+          "IQ3_XXS",
+          "IQ1_S",
+          "IQ4_NL",
+          "IQ3_S",
+          "IQ2_S",
+          "IQ4_XS",
+          "I8",
+          "I16",
+          "I32",
+          "I64",
+          "F64",
+          "IQ1_M",
+          "BF16",
+          "Q4_0_4_4",
+          "Q4_0_4_8",
+          "Q4_0_8_8",
+          "TQ1_0",
+          "TQ2_0",
+          "IQ4_NL_4_4",
+          "IQ4_NL_4_8",
+          "IQ4_NL_8_8",
+          "MXFP4",
+          "NVFP4",
+          "Q1_0");
 
   private record Entry(String name, DType dtype, Shape shape, long offset, long bytes) {}
 
@@ -89,13 +90,16 @@ record GgufFile(GgufMetadata metadata, Map<String, Tensor> tensors) {
     long tensorCount = cursor.count("tensors", Math.min(MAX_TENSORS, file.byteSize() / 24));
     long keyCount = cursor.count("metadata keys", Math.min(MAX_KEYS, file.byteSize() / 13));
     Map<String, Object> values = new LinkedHashMap<>();
+    Map<String, MemorySegment> encoded = new HashMap<>();
     for (long i = 0; i < keyCount; i++) {
       String key = cursor.string();
+      long start = cursor.position();
       if (values.putIfAbsent(key, cursor.value()) != null) {
         throw cursor.malformed("the metadata key \"" + Json.shorten(key) + "\" stands twice");
       }
+      encoded.put(key, file.asSlice(start, cursor.position() - start));
     }
-    GgufMetadata metadata = new GgufMetadata(source, values);
+    GgufMetadata metadata = new GgufMetadata(source, values, encoded);
     int alignment = metadata.count("general.alignment", 32);
     if (Integer.bitCount(alignment) != 1 || alignment > MAX_ALIGNMENT) {
       throw cursor.malformed("general.alignment " + alignment + " is no power of two");
@@ -154,8 +158,8 @@ record GgufFile(GgufMetadata metadata, Map<String, Tensor> tensors) {
 
   private static DType dtype(String source, String name, int number) {
     String type =
-        number >= 0 && number < TYPES.length
-            ? TYPES[number]
+        number >= 0 && number < TYPES.size()
+            ? TYPES.get(number)
             : "type number " + Integer.toUnsignedString(number);
     for (DType known : DType.values()) {
       if (known.name().equals(type)) {

@@ -50,19 +50,35 @@ public final class GgufMetadata {
 
   private final String source;
   private final Map<String, Object> values;
+  private final Map<String, MemorySegment> encoded;
 
   /**
    * @param values strings, booleans, longs (unsigned 64-bit ones that are too large are negative),
    *     doubles, {@link Array}s
+   * @param encoded the same as the file has them: the number of the type, then the value
    */
-  GgufMetadata(String source, Map<String, Object> values) {
+  GgufMetadata(String source, Map<String, Object> values, Map<String, MemorySegment> encoded) {
     this.source = source;
+    this.encoded = encoded;
     this.values = Collections.unmodifiableMap(values);
   }
 
   /** The keys, in the order of the file. */
   public Set<String> keys() {
     return values.keySet();
+  }
+
+  /**
+   * A value as the file has it, for {@link GgufLayout}: the number of its type, then its bytes.
+   *
+   * @throws IllegalArgumentException where the key is absent
+   */
+  public MemorySegment encoded(String key) {
+    MemorySegment value = encoded.get(key);
+    if (value == null) {
+      throw new IllegalArgumentException(key);
+    }
+    return value;
   }
 
   public boolean has(String key) {

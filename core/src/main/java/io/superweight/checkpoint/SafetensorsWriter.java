@@ -1,6 +1,7 @@
 package io.superweight.checkpoint;
 
 import io.superweight.InputException;
+import io.superweight.tensor.BlockEncoder;
 import io.superweight.tensor.DType;
 import io.superweight.tensor.Shape;
 import io.superweight.tensor.Tensor;
@@ -160,7 +161,7 @@ public final class SafetensorsWriter implements AutoCloseable {
           took(2);
         }
         case "BF16" -> {
-          buffer.putShort(bfloat16(value));
+          buffer.putShort(BlockEncoder.bfloat16(value));
           took(2);
         }
         default ->
@@ -168,15 +169,6 @@ public final class SafetensorsWriter implements AutoCloseable {
                 "floats cannot be written as " + entries.get(current).type());
       }
     }
-  }
-
-  /** The upper half of a float32, rounded to nearest, ties to even; NaN stays NaN. */
-  static short bfloat16(float value) {
-    int bits = Float.floatToRawIntBits(value);
-    if (Float.isNaN(value)) {
-      return (short) (bits >>> 16 | 0x40);
-    }
-    return (short) (bits + 0x7fff + (bits >>> 16 & 1) >>> 16);
   }
 
   /**

@@ -38,6 +38,10 @@ public final class Dequantizer {
     Objects.checkFromIndexSize(
         from, count, data.byteSize() / dtype.blockBytes() * dtype.blockElements());
     int size = dtype.blockElements();
+    if (size == 1) {
+      plain(dtype, data.asSlice(from * dtype.blockBytes()), count, out, at);
+      return;
+    }
     float[] edge = null;
     int done = 0;
     while (done < count) {
@@ -55,6 +59,22 @@ public final class Dequantizer {
     }
   }
 
+  private static void plain(DType dtype, MemorySegment data, int count, float[] out, int at) {
+    switch (dtype) {
+      case F16 -> {
+        for (int i = 0; i < count; i++) {
+          out[at + i] = Float.float16ToFloat(data.get(U16, 2L * i));
+        }
+      }
+      case BF16 -> {
+        for (int i = 0; i < count; i++) {
+          out[at + i] = Float.intBitsToFloat(data.get(U16, 2L * i) << 16);
+        }
+      }
+      default -> MemorySegment.copy(data, F32, 0, out, at, count);
+    }
+  }
+
   /** All elements of a tensor that fits an array. */
   public static float[] decode(Tensor tensor) {
     float[] out = new float[Math.toIntExact(tensor.shape().elements())];
@@ -65,9 +85,7 @@ public final class Dequantizer {
   /** Decodes the block whose bytes start at {@code b}. */
   private static void block(DType dtype, MemorySegment data, long b, float[] y, int at) {
     switch (dtype) {
-      case F32 -> y[at] = data.get(F32, b);
-      case F16 -> y[at] = f16(data, b);
-      case BF16 -> y[at] = Float.intBitsToFloat(data.get(U16, b) << 16);
+      case F32, F16, BF16 -> throw new IllegalArgumentException(dtype + " has no blocks");
       case Q4_0 -> q4_0(data, b, y, at);
       case Q4_1 -> q4_1(data, b, y, at);
       case Q5_0 -> q5_0(data, b, y, at);

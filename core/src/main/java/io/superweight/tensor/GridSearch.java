@@ -24,8 +24,8 @@ interface GridSearch {
   float minimum();
 
   /**
-   * Adds to {@code weighted} and {@code squares} the weighted and the plain squared error with which
-   * each of {@code KBlocks.NEIGHBOURS} scales and minima stores the elements.
+   * Adds to {@code weighted} and {@code squares} the weighted and the plain squared error with
+   * which each of {@code KBlocks.NEIGHBOURS} scales and minima stores the elements.
    */
   void errors(
       float[] x,

@@ -44,7 +44,8 @@ final class KBlocks {
     this.minimum = dtype != DType.Q6_K;
     this.levels = dtype == DType.Q4_K ? 15 : dtype == DType.Q5_K ? 31 : 32;
     this.part = minimum ? 32 : 16;
-    // How many levels the values' range takes: ggml's trials, then those of a grid that begins at 0,
+    // How many levels the values' range takes: ggml's trials, then those of a grid that begins at
+    // 0,
     // which suits a part with an outlier.
     for (int i = 0; i < TRIALS; i++) {
       steps[i] =
@@ -102,8 +103,7 @@ final class KBlocks {
       neighbours(x, at + 32 * j, j, d, dmin);
       float scale = d * scaleCodes[j];
       float inverse = scale > 0 ? 1 / scale : 0;
-      search.codes(
-          x, at + 32 * j, 32, dmin * minimumCodes[j], inverse, 0, levels, codes, 32 * j);
+      search.codes(x, at + 32 * j, 32, dmin * minimumCodes[j], inverse, 0, levels, codes, 32 * j);
     }
     int bits = dtype == DType.Q4_K ? 16 : 48;
     Arrays.fill(out, (byte) 0);
@@ -262,8 +262,7 @@ final class KBlocks {
         scaleCodes[j] = neighbour(scaleCodes[j], best);
       }
       float scale = d * scaleCodes[j];
-      search.codes(
-          x, at + 16 * j, 16, 0, scale != 0 ? 1 / scale : 0, -32, 31, codes, 16 * j);
+      search.codes(x, at + 16 * j, 16, 0, scale != 0 ? 1 / scale : 0, -32, 31, codes, 16 * j);
     }
     for (int half = 0; half < 2; half++) {
       for (int i = 0; i < 32; i++) {
@@ -273,8 +272,7 @@ final class KBlocks {
         int q3 = codes[128 * half + 96 + i] + 32;
         out[64 * half + i] = (byte) (q0 & 15 | q2 << 4);
         out[64 * half + 32 + i] = (byte) (q1 & 15 | q3 << 4);
-        out[128 + 32 * half + i] =
-            (byte) (q0 >> 4 | q1 >> 4 << 2 | q2 >> 4 << 4 | q3 >> 4 << 6);
+        out[128 + 32 * half + i] = (byte) (q0 >> 4 | q1 >> 4 << 2 | q2 >> 4 << 4 | q3 >> 4 << 6);
       }
     }
     for (int j = 0; j < 16; j++) {

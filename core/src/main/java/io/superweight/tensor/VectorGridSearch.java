@@ -82,13 +82,7 @@ final class VectorGridSearch implements GridSearch {
   }
 
   private void trials(
-      float[] x,
-      int at,
-      float[] weights,
-      int levels,
-      float sumW,
-      float sumX,
-      int t) {
+      float[] x, int at, float[] weights, int levels, float sumW, float sumX, int t) {
     FloatVector inverse = FloatVector.fromArray(SPECIES, inverses, t);
     FloatVector low = FloatVector.fromArray(SPECIES, lows, t);
     FloatVector zero = FloatVector.zero(SPECIES);
@@ -131,7 +125,9 @@ final class VectorGridSearch implements GridSearch {
       error = difference.mul(weights[i]).fma(difference, error);
     }
     VectorMask<Float> valid = determinant.compare(VectorOperators.GT, 0);
-    FloatVector.broadcast(SPECIES, Float.POSITIVE_INFINITY).blend(error, valid).intoArray(errors, t);
+    FloatVector.broadcast(SPECIES, Float.POSITIVE_INFINITY)
+        .blend(error, valid)
+        .intoArray(errors, t);
     trialScale.intoArray(scales, t);
     trialMin.intoArray(minima, t);
   }

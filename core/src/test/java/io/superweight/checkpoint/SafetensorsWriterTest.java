@@ -6,6 +6,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import io.superweight.Fixtures;
 import io.superweight.InputException;
 import io.superweight.checkpoint.SafetensorsWriter.Entry;
+import io.superweight.tensor.BlockEncoder;
 import io.superweight.tensor.DType;
 import io.superweight.tensor.Shape;
 import io.superweight.tensor.Tensor;
@@ -63,15 +64,11 @@ class SafetensorsWriterTest {
 
   @Test
   void bfloat16RoundsToNearestTiesToEven() {
-    assertThat(SafetensorsWriter.bfloat16(Float.intBitsToFloat(0x3f80_8000)))
-        .isEqualTo((short) 0x3f80);
-    assertThat(SafetensorsWriter.bfloat16(Float.intBitsToFloat(0x3f81_8000)))
-        .isEqualTo((short) 0x3f82);
-    assertThat(SafetensorsWriter.bfloat16(Float.intBitsToFloat(0x3f80_8001)))
-        .isEqualTo((short) 0x3f81);
-    assertThat(SafetensorsWriter.bfloat16(Float.MAX_VALUE)).isEqualTo((short) 0x7f80);
-    assertThat(SafetensorsWriter.bfloat16(Float.intBitsToFloat(0x7f80_0001)) & 0x7fc0)
-        .isEqualTo(0x7fc0);
+    assertThat(BlockEncoder.bfloat16(Float.intBitsToFloat(0x3f80_8000))).isEqualTo((short) 0x3f80);
+    assertThat(BlockEncoder.bfloat16(Float.intBitsToFloat(0x3f81_8000))).isEqualTo((short) 0x3f82);
+    assertThat(BlockEncoder.bfloat16(Float.intBitsToFloat(0x3f80_8001))).isEqualTo((short) 0x3f81);
+    assertThat(BlockEncoder.bfloat16(Float.MAX_VALUE)).isEqualTo((short) 0x7f80);
+    assertThat(BlockEncoder.bfloat16(Float.intBitsToFloat(0x7f80_0001)) & 0x7fc0).isEqualTo(0x7fc0);
   }
 
   @Test

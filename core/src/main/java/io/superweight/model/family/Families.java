@@ -50,10 +50,18 @@ public final class Families {
    * @throws InputException of kind UNSUPPORTED where its {@code model_type} is not known
    */
   public static Architecture of(Checkpoint checkpoint) {
-    ModelConfig config = checkpoint.config();
+    return of(checkpoint.config(), checkpoint.format());
+  }
+
+  /**
+   * The architecture of a configuration, as files of a format store it.
+   *
+   * @throws InputException of kind UNSUPPORTED where its {@code model_type} is not known
+   */
+  public static Architecture of(ModelConfig config, Checkpoint.Format format) {
     for (Family family : ALL) {
       if (family.modelTypes().contains(config.family())) {
-        return family.declare(config, checkpoint.format());
+        return family.declare(config, format);
       }
     }
     throw new InputException(

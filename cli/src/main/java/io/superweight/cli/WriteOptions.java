@@ -1,0 +1,167 @@
+package io.superweight.cli;
+
+import io.superweight.InputException;
+import io.superweight.checkpoint.DraftFile;
+import io.superweight.checkpoint.GgufLayout;
+import io.superweight.convert.GgufExport;
+import io.superweight.report.Numerals;
+import io.superweight.tensor.DType;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.EnumMap;
+import java.util.Map;
+import picocli.CommandLine.Option;
+
+/** What the commands that write a model ask for. */
+final class WriteOptions {
+  @Option(
+      names = {"-o", "--out"},
+      required = true,
+      paramLabel = "FILE",
+      description = "The file to write; its folder must exist")
+  private Path out;
+
+  @Option(names = "--force", description = "Replace the file where there is one")
+  private boolean force;
+
+  @Option(
+      names = "--dry-run",
+      description = "Say what would be written: types, size, time and room on the disk")
+  private boolean dryRun;
+
+  @Option(
+      names = "--threads",
+      paramLabel = "N",
+      description = "Threads that encode. The file does not depend on it. Default: all cores")
+  private int threads;
+
+  @Option(
+      names = "--progress",
+      paramLabel = "HOW",
+      description = "bar, plain, none, or auto (a bar on a terminal, plain lines elsewhere)")
+  private Progress.Kind progress = Progress.Kind.AUTO;
+
+  @Option(names = "--no-color", description = "No colours. The variable NO_COLOR does the same")
+  private boolean noColor;
+
+  Terminal terminal(SuperweightCommand parent) {
+    Terminal terminal = parent.terminal();
+    return noColor ? terminal.withoutColor() : terminal;
+  }
+
+  Progress progress(Terminal terminal) {
+    return Progress.on(terminal, progress);
+  }
+
+  Path out() {
+    return out;
+  }
+
+  private int threads() {
+    if (threads < 0 || threads > 1024) {
+      throw new InputException(
+          InputException.Kind.USAGE, "--threads must be between 1 and 1024, or left out");
+    }
+    return threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
+  }
+
+  /**
+   * Refuses what cannot be written, before any work.
+   *
+   * @throws InputException of kind OUTPUT
+   */
+  void check() {
+    OutputFile.at(out, "--out");
+    if (Files.exists(out) && !Files.isRegularFile(out)) {
+      throw new InputException(
+          InputException.Kind.OUTPUT, out + " is no plain file; give --out another name");
+    }
+    if (Files.exists(out) && !force && !dryRun) {
+      throw new InputException(
+          InputException.Kind.OUTPUT, out + " exists; add --force to replace it");
+    }
+  }
+
+  /** Writes the file, or says what it would be. */
+  void write(GgufExport export, Terminal terminal, Progress shown) {
+    check();
+    int workers = threads();
+    if (dryRun) {
+      shown.clear();
+      preview(export, workers, terminal.out());
+      return;
+    }
+    export.requireRoom(out);
+    shown.stage("writing " + out.getFileName());
+    shown.onInterrupt("interrupted; the same command goes on from what is written");
+    long start = System.nanoTime();
+    long resumed =
+        export.write(
+            out,
+            workers,
+            (bytes, total, tensor) ->
+                shown.share(
+                    (double) bytes / total, size(bytes) + " of " + size(total) + ", " + tensor));
+    double seconds = (System.nanoTime() - start) / 1e9;
+    shown.clear();
+    PrintStream to = terminal.out();
+    to.println(
+        "Wrote "
+            + out
+            + ", "
+            + size(export.size())
+            + " in "
+            + Numerals.seconds(seconds)
+            + (resumed > 0 ? "; " + size(resumed) + " were there from before" : ""));
+    types(export, to);
+  }
+
+  private void preview(GgufExport export, int workers, PrintStream to) {
+    to.println(out + " would be " + size(export.size()));
+    types(export, to);
+    to.println(
+        "It would take about "
+            + Numerals.seconds(export.seconds(workers))
+            + " on "
+            + Numerals.counted(workers, "thread")
+            + ", where the disk keeps up");
+    try {
+      long usable = Files.getFileStore(out.toAbsolutePath().getParent()).getUsableSpace();
+      to.println(
+          "The disk has "
+              + size(usable)
+              + " left"
+              + (usable < export.size() ? ", which is too little" : ""));
+      if (Files.exists(DraftFile.draftOf(out))) {
+        to.println("An earlier attempt left a part of it, which would be used where it fits");
+      }
+      if (Files.exists(out)) {
+        to.println(out + " exists: --force would replace it");
+      }
+    } catch (IOException e) {
+      throw new InputException(
+          InputException.Kind.OUTPUT, out + ": " + e.getMessage() + "; give --out another name", e);
+    }
+  }
+
+  private static void types(GgufExport export, PrintStream to) {
+    Map<DType, Integer> count = new EnumMap<>(DType.class);
+    Map<DType, Long> bytes = new EnumMap<>(DType.class);
+    for (GgufLayout.Entry entry : export.entries()) {
+      count.merge(entry.dtype(), 1, Integer::sum);
+      bytes.merge(entry.dtype(), entry.bytes(), Long::sum);
+    }
+    bytes.forEach(
+        (dtype, all) -> to.printf("  %-5s %5d tensors  %s%n", dtype, count.get(dtype), size(all)));
+  }
+
+  static String size(long bytes) {
+    return bytes < 1_000_000
+        ? String.format(java.util.Locale.ROOT, "%.1f kB", bytes / 1e3)
+        : bytes < 1_000_000_000
+            ? String.format(java.util.Locale.ROOT, "%.1f MB", bytes / 1e6)
+            : String.format(java.util.Locale.ROOT, "%.2f GB", bytes / 1e9);
+  }
+}
