@@ -24,6 +24,7 @@ class FloorsTest {
           "model",
           "convert",
           "edit",
+          "quantize",
           "find",
           "catalog",
           "dataset",

@@ -59,6 +59,8 @@ final class EvalCommand implements Runnable {
 
   @Mixin private EditOptions edits;
 
+  @Mixin private QuantizeOptions quantizations;
+
   @Mixin private ModelOptions options;
 
   @Mixin private JsonOption json;
@@ -84,7 +86,10 @@ final class EvalCommand implements Runnable {
       }
       progress.stage("scoring");
       result =
-          new Sweep(edits.models(open), evaluations, options.activationMemory())
+          new Sweep(
+                  quantizations.models(open, edits.models(open)),
+                  evaluations,
+                  options.activationMemory())
               .run(open.transformer(), store, done -> show(done, progress));
       facts = open.facts();
     }

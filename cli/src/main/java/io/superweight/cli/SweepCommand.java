@@ -60,6 +60,8 @@ final class SweepCommand implements Runnable {
 
   @Mixin private EditOptions edits;
 
+  @Mixin private QuantizeOptions quantizations;
+
   @Option(
       names = "--text",
       paramLabel = "FILE",
@@ -103,7 +105,11 @@ final class SweepCommand implements Runnable {
       progress.stage("reading the data");
       data.reportTo(progress);
       List<Evaluation> evaluations = evaluations(open, datasets);
-      Sweep sweep = new Sweep(edits.models(open), evaluations, options.activationMemory());
+      Sweep sweep =
+          new Sweep(
+              quantizations.models(open, edits.models(open)),
+              evaluations,
+              options.activationMemory());
       progress.stage("scoring");
       SweepResult result = sweep.run(open.transformer(), scores, done -> show(done, progress));
       report = new SweepReport(Version.number(), open.facts(), result);

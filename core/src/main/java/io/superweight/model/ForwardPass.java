@@ -726,12 +726,14 @@ final class ForwardPass implements AutoCloseable {
       attentionInput = normed.rows(0, whole.rows());
       norm(x, w.attentionNorm(), attentionInput);
     }
+    attentionInput = announceInput(Site.of(Site.Kind.ATTN_IN, i), attentionInput, x, whole);
     attention(i, w, attentionInput, whole, chunk);
     if (chunk != whole) {
       x = load(chunk);
     }
     Buffer in = normed.rows(0, chunk.rows());
     Buffer out = mixed.rows(0, chunk.rows());
+    announce(Site.of(Site.Kind.ATTN_MIXED, i), attended.rows(0, chunk.rows()), chunk);
     linear(w.o(), attended.rows(0, chunk.rows()), out, chunk);
     if (chunk != whole && architecture.parallelResidual() && w.mlpNorm() == null) {
       norm(x, w.attentionNorm(), in);
@@ -756,6 +758,7 @@ final class ForwardPass implements AutoCloseable {
         mlpInput = in;
       }
     }
+    mlpInput = announceInput(Site.of(Site.Kind.MLP_IN, i), mlpInput, x, chunk);
     if (w.mlp() != null) {
       mlp(i, w.mlp(), mlpInput, out, chunk);
     } else {
@@ -769,6 +772,23 @@ final class ForwardPass implements AutoCloseable {
     device.discard(mixed);
     announce(Site.of(Site.Kind.RESID_POST, i), x, chunk);
     store(x, chunk);
+  }
+
+  /**
+   * Announces what a projection reads. Where that is the residual stream itself, transforms are
+   * given a copy.
+   */
+  private Buffer announceInput(Site site, Buffer input, Buffer x, Chunk chunk) {
+    Buffer given = input;
+    if (input == x
+        && chunk.lanes().stream()
+            .flatMap(lane -> lane.slot().variant.transforms().stream())
+            .anyMatch(transform -> transform.wants(site))) {
+      given = normed.rows(0, chunk.rows());
+      device.copy(x, given);
+    }
+    announce(site, given, chunk);
+    return given;
   }
 
   /**
@@ -807,6 +827,7 @@ final class ForwardPass implements AutoCloseable {
     spec.rope().ifPresent(rope -> rotate(rope, q, k, chunk));
     announce(Site.of(Site.Kind.ATTN_QUERY, i), q, chunk);
     announce(Site.of(Site.Kind.ATTN_KEY, i), k, chunk);
+    announce(Site.of(Site.Kind.ATTN_VALUE, i), v, chunk);
 
     Buffer allKeys = k;
     Buffer allValues = v;
@@ -822,6 +843,8 @@ final class ForwardPass implements AutoCloseable {
     }
     List<Span> spans = new ArrayList<>();
     List<Span> branches = new ArrayList<>();
+    List<Opened> opened = new ArrayList<>();
+    Site weightsSite = Site.of(Site.Kind.ATTN_WEIGHTS, i);
     int stemRow = 0;
     int branchRow = 0;
     for (int n = 0; n < chunk.starts().length; n++) {
@@ -833,15 +856,33 @@ final class ForwardPass implements AutoCloseable {
         int cacheRow = lane.sequence() * capacity;
         device.copy(k.rows(row, lane.count()), cachedKeys[i].rows(cacheRow + past, lane.count()));
         device.copy(v.rows(row, lane.count()), cachedValues[i].rows(cacheRow + past, lane.count()));
-        spans.add(new Span(askingRow, askingCount, cacheRow, past + lane.count()));
+        put(
+            spans,
+            opened,
+            lane,
+            weightsSite,
+            new Span(askingRow, askingCount, cacheRow, past + lane.count()),
+            false);
       } else if (lane.stem() == null) {
         stemRow = row;
-        spans.add(new Span(askingRow, askingCount, row, lane.count()));
+        put(
+            spans,
+            opened,
+            lane,
+            weightsSite,
+            new Span(askingRow, askingCount, row, lane.count()),
+            false);
       } else {
         int before = lane.stem().count();
         concatenate(k, stemRow, before, row, lane.count(), branchKeys, branchRow);
         concatenate(v, stemRow, before, row, lane.count(), branchValues, branchRow);
-        branches.add(new Span(askingRow, askingCount, branchRow, lane.end()));
+        put(
+            branches,
+            opened,
+            lane,
+            weightsSite,
+            new Span(askingRow, askingCount, branchRow, lane.end()),
+            true);
         branchRow += lane.end();
       }
     }
@@ -853,10 +894,66 @@ final class ForwardPass implements AutoCloseable {
     AttentionSpec how =
         new AttentionSpec(
             a.heads(), a.keyValueHeads(), a.headDim(), a.scale(), a.softcap(), spec.window());
-    device.attention(asked, allKeys, allValues, y, spans, how);
+    if (!spans.isEmpty()) {
+      device.attention(asked, allKeys, allValues, y, spans, how);
+    }
+    for (Opened open : opened) {
+      attendOpenly(
+          weightsSite,
+          open,
+          asked,
+          open.branch ? branchKeys : allKeys,
+          open.branch ? branchValues : allValues,
+          y,
+          how);
+    }
     if (!branches.isEmpty()) {
       Buffer stemAndOwnKeys = branchKeys.rows(0, branchRow);
       device.attention(asked, stemAndOwnKeys, branchValues.rows(0, branchRow), y, branches, how);
+    }
+  }
+
+  /** A lane whose attention weights a transform wants. */
+  private record Opened(Lane lane, Span span, boolean branch) {}
+
+  private static void put(
+      List<Span> spans, List<Opened> opened, Lane lane, Site site, Span span, boolean branch) {
+    if (lane.slot().variant.transforms().stream().anyMatch(t -> t.wants(site))) {
+      opened.add(new Opened(lane, span, branch));
+    } else {
+      spans.add(span);
+    }
+  }
+
+  /** Attention of one lane, head by head, its weights announced before they meet the values. */
+  private void attendOpenly(
+      Site site, Opened open, Buffer q, Buffer k, Buffer v, Buffer y, AttentionSpec how) {
+    Span span = open.span;
+    int d = how.headDim();
+    int before = span.keyCount() - span.queryCount();
+    int[] tokens = IntStream.range(open.lane.end() - span.queryCount(), open.lane.end()).toArray();
+    Buffer ownKeys = k.rows(span.keyRow(), span.keyCount());
+    Buffer ownValues = v.rows(span.keyRow(), span.keyCount());
+    try (Device.Scope local = device.scope()) {
+      Buffer query = local.allocate(span.queryCount(), d);
+      Buffer key = local.allocate(span.keyCount(), d);
+      Buffer value = local.allocate(span.keyCount(), d);
+      Buffer turned = local.allocate(d, span.keyCount());
+      Buffer scores = local.allocate(span.queryCount(), span.keyCount());
+      Buffer out = local.allocate(span.queryCount(), d);
+      for (int h = 0; h < how.heads(); h++) {
+        int keyHead = h * how.keyValueHeads() / how.heads();
+        device.copyColumns(q.rows(span.queryRow(), span.queryCount()), h * d, query, 0, d);
+        device.copyColumns(ownKeys, keyHead * d, key, 0, d);
+        device.copyColumns(ownValues, keyHead * d, value, 0, d);
+        device.matmul(query, key, false, scores);
+        AttentionWeights.softmax(
+            device.host(scores), span.queryCount(), span.keyCount(), before, how);
+        tell(site, scores, open.lane, tokens);
+        AttentionWeights.transpose(device.host(value), span.keyCount(), d, device.host(turned));
+        device.matmul(scores, turned, false, out);
+        device.copyColumns(out, 0, y.rows(span.queryRow(), span.queryCount()), h * d, d);
+      }
     }
   }
 

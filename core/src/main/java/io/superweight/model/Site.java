@@ -15,16 +15,36 @@ public record Site(Kind kind, int layer, int expert) {
     /** Residual stream entering a layer: hidden size. */
     RESID_PRE("resid.pre", true, false),
     /**
+     * What queries, keys and values are projected from: the normed stream (of a family without norm
+     * before attention the stream, as a copy): hidden size.
+     */
+    ATTN_IN("attn.in", true, false),
+    /**
      * Queries as attention takes them, after their norm and rotary embedding: heads · head size.
      */
     ATTN_QUERY("attn.query", true, false),
     /** Keys likewise: key-value heads · head size. */
     ATTN_KEY("attn.key", true, false),
+    /** Values: key-value heads · head size. */
+    ATTN_VALUE("attn.value", true, false),
+    /**
+     * What each query makes of each key, after the softmax: told once for each head, in order, as
+     * {@code [queries, keys]}, those behind a query being 0. For transforms alone: where one wants
+     * it, attention is computed head by head and its weights are held.
+     */
+    ATTN_WEIGHTS("attn.weights", true, false),
+    /** Input of the output projection: heads · head size. */
+    ATTN_MIXED("attn.mixed", true, false),
     /**
      * What attention adds to the residual stream (after a post-norm, where there is one): hidden
      * size.
      */
     ATTN_OUT("attn.out", true, false),
+    /**
+     * What gate and up (or the experts and their router) are applied to: the normed stream (of a
+     * family without norm before the MLP the stream, as a copy): hidden size.
+     */
+    MLP_IN("mlp.in", true, false),
     /**
      * Input of the down projection, in a layer with experts that of the shared expert: intermediate
      * size.

@@ -142,7 +142,7 @@ public final class Trace {
     for (int layer = 0; layer < model.layers(); layer++) {
       for (Site.Kind kind : Site.Kind.values()) {
         boolean down = kind == Site.Kind.DOWN_IN || kind == Site.Kind.DOWN_OUT;
-        if (kind.inExpert()) {
+        if (kind.inExpert() || kind == Site.Kind.ATTN_WEIGHTS) {
           continue;
         }
         if (kind.inLayer() && !(down && model.experts(layer) > 0)) {
@@ -258,11 +258,11 @@ public final class Trace {
   private static int width(Transformer model, Site site) {
     return switch (site.kind()) {
       case LOGITS -> model.vocabularySize();
-      case ATTN_QUERY -> {
+      case ATTN_QUERY, ATTN_MIXED -> {
         Architecture.Attention a = model.architecture().attention();
         yield a.heads() * a.headDim();
       }
-      case ATTN_KEY -> {
+      case ATTN_KEY, ATTN_VALUE -> {
         Architecture.Attention a = model.architecture().attention();
         yield a.keyValueHeads() * a.headDim();
       }
