@@ -48,7 +48,11 @@ final class HelpSections {
                   "--factors",
                   "--weights",
                   "--prune-top",
-                  "--restore-activation")),
+                  "--restore-activation",
+                  "--quantize",
+                  "--hold",
+                  "--indivisible",
+                  "--calibration")),
           new Section("Proof", List.of("--verify", "--importance", "--text", "--seed")),
           new Section(
               "Output",

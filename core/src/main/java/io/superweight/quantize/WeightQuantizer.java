@@ -258,7 +258,7 @@ public record WeightQuantizer(Levels levels, Blocks blocks, Clip clip, Indivisib
             ? (1 << bits) - 0.01
             : step == Levels.Step.CODE ? (1 << bits) - 1 : (1 << (bits - 1)) - 1;
     float shift = shifted ? 0.49f : 0f;
-    float scale = (float) levels / (max - min);
+    float scale = 1f / (max - min) * (float) levels; // a number over a tensor in PyTorch
     if (!Float.isFinite(scale)) {
       return; // the range is next to nothing: as a block of equal weights
     }
@@ -280,7 +280,7 @@ public record WeightQuantizer(Levels levels, Blocks blocks, Clip clip, Indivisib
 
   private static void normalFloat(
       float[] w, int size, float min, float max, Levels.NormalFloat table) {
-    float scale = 2f / (max - min);
+    float scale = 1f / (max - min) * 2f;
     if (!Float.isFinite(scale)) {
       return;
     }
