@@ -105,8 +105,7 @@ class WeightQuantizerTest {
         quantizer(of).apply(MemorySegment.ofArray(weights), of.rows, of.cols, of.matrix);
     assertThat(outcome.clipped()).isEqualTo(of.clipped);
     for (int i = 0; i < of.values.length; i++) {
-      assertThat((double) weights[i])
-          .isCloseTo(of.values[i], within(1e-6));
+      assertThat((double) weights[i]).isCloseTo(of.values[i], within(1e-6));
     }
   }
 
