@@ -200,6 +200,10 @@ sealed interface Scale {
               ? String.format(Locale.ROOT, "%,.0f", size)
               : String.format(Locale.ROOT, "%.1f", size));
     }
+    double power = Math.log10(size);
+    if (size < 1e-2 && Math.abs(power - Math.rint(power)) < 1e-9) {
+      return sign + "10" + superscript((int) Math.rint(power));
+    }
     if (size < 1 && size >= 1e-3) {
       return sign + String.format(Locale.ROOT, "%.3f", size).replaceAll("0+$", "");
     }

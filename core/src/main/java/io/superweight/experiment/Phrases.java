@@ -42,7 +42,9 @@ final class Phrases {
             ? value(r)
             : r >= 10
                 ? String.format(Locale.ROOT, "%.1f", r)
-                : String.format(Locale.ROOT, Math.abs(r - 1) < 0.01 ? "%.4f" : "%.2f", r));
+                : r < 0.1
+                    ? value(r)
+                    : String.format(Locale.ROOT, Math.abs(r - 1) < 0.01 ? "%.4f" : "%.2f", r));
   }
 
   /** {@code 1 token}, {@code 1,200 tokens}. */
