@@ -29,6 +29,7 @@ class FloorsTest {
           "catalog",
           "dataset",
           "evaluate",
+          "audit",
           "experiment");
 
   private final JavaClasses classes =

@@ -20,6 +20,7 @@ enum Subcommand {
   REPRODUCE("reproduce", ReproduceCommand.HEADER),
   QUANTIZE("quantize", QuantizeCommand.HEADER),
   CATALOG("catalog", CatalogCommand.HEADER),
+  AUDIT("audit", AuditCommand.HEADER),
   DOWNLOAD("download", DownloadCommand.HEADER),
   BENCH("bench", BenchCommand.HEADER),
   DOCTOR("doctor", DoctorCommand.HEADER),
@@ -61,7 +62,7 @@ enum Subcommand {
     return spec;
   }
 
-  private Runnable make() {
+  private Object make() {
     return switch (this) {
       case FIND -> new FindCommand();
       case VERIFY -> new VerifyCommand();
@@ -72,6 +73,7 @@ enum Subcommand {
       case REPRODUCE -> new ReproduceCommand();
       case QUANTIZE -> new QuantizeCommand();
       case CATALOG -> new CatalogCommand();
+      case AUDIT -> new AuditCommand();
       case DOWNLOAD -> new DownloadCommand();
       case BENCH -> new BenchCommand();
       case DOCTOR -> new DoctorCommand();

@@ -308,6 +308,7 @@ class JsonDocumentsTest {
             "eval-1.json",
             "sweep-1.json",
             "catalog-check-1.json",
+            "audit-1.json",
             "bench-1.json")) {
       Set<String> fields = new TreeSet<>();
       fields(schema(name), fields);

@@ -10,7 +10,7 @@ import tools.jackson.databind.JsonNode;
  * Checks a document against the part of JSON Schema that docs/schema uses, and refuses a schema
  * that uses more.
  */
-final class SchemaCheck {
+public final class SchemaCheck {
   private static final List<String> KNOWN =
       List.of(
           "$schema",
@@ -37,7 +37,7 @@ final class SchemaCheck {
   }
 
   /** What is wrong, one line each; empty for a valid document. */
-  static List<String> errors(JsonNode schema, JsonNode document) {
+  public static List<String> errors(JsonNode schema, JsonNode document) {
     SchemaCheck check = new SchemaCheck(schema);
     check.check(schema, document, "");
     return check.errors;

@@ -24,7 +24,7 @@ public record CatalogCheck(Match match, List<Found> weights, Verdict verdict) {
    * A weight is prominent where it is among so many largest of its matrix: published ones have
    * ranks of 1 to 6 (paper.md 2.2), and the types of few bits round many weights to one value.
    */
-  static final long PROMINENT = 16;
+  public static final long PROMINENT = 16;
 
   public CatalogCheck {
     weights = List.copyOf(weights);

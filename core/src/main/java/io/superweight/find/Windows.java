@@ -15,7 +15,7 @@ import java.util.List;
  * @param heldOut windows of text that is never scored: means are estimated on it, greedy text
  *     starts from it
  */
-record Windows(List<Window> scored, List<Window> heldOut) {
+public record Windows(List<Window> scored, List<Window> heldOut) {
   /** Units enough for documents to be the units; of fewer documents each window is one. */
   static final int ENOUGH_DOCUMENTS = 8;
 
@@ -29,8 +29,9 @@ record Windows(List<Window> scored, List<Window> heldOut) {
    * @param unit index of the document (or of the window, where documents are few)
    * @param ids token ids, BOS included
    */
-  record Window(int unit, int[] ids) {
-    int predicted() {
+  public record Window(int unit, int[] ids) {
+    /** How many tokens are predicted. */
+    public int predicted() {
       return ids.length - 1;
     }
   }
@@ -40,7 +41,7 @@ record Windows(List<Window> scored, List<Window> heldOut) {
    *
    * @throws InputException of kind TEXT where it is too short
    */
-  static Windows of(VerificationText text, Tokenizer tokenizer, BosPolicy bos, int tokens) {
+  public static Windows of(VerificationText text, Tokenizer tokenizer, BosPolicy bos, int tokens) {
     List<List<int[]>> documents = new ArrayList<>();
     for (String document : text.documents()) {
       documents.add(cut(document, tokenizer, bos, tokens));

@@ -4,6 +4,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Objects;
+import java.util.Optional;
 
 /**
  * Decodes stored elements to float32, one method a block type, in the order of ggml's {@code
@@ -99,6 +100,33 @@ public final class Dequantizer {
       case Q8_K -> q8K(data, b, y, at);
       case IQ4_NL -> iq4Nl(data, b, y, at);
     }
+  }
+
+  /**
+   * The distance of neighbouring values that the block of an element can hold, which is at once
+   * twice the largest error of rounding to it: the block's scale, or that of the element's group
+   * within it. Of IQ4_NL, whose steps differ, its scale.
+   *
+   * @return empty for plain types
+   * @throws IndexOutOfBoundsException where data are too short
+   */
+  public static Optional<Float> step(DType dtype, MemorySegment data, long element) {
+    long b = element / dtype.blockElements() * dtype.blockBytes();
+    int in = (int) (element % dtype.blockElements());
+    return switch (dtype) {
+      case F32, F16, BF16 -> Optional.empty();
+      case Q4_0, Q4_1, Q5_0, Q5_1, Q8_0, IQ4_NL -> Optional.of(f16(data, b));
+      case Q2_K -> Optional.of(f16(data, b + 80) * (u8(data, b + in / 16) & 15));
+      case Q3_K -> {
+        int g = in / 16;
+        int low = u8(data, b + 96 + g % 8) >> 4 * (g / 8) & 15;
+        int high = u8(data, b + 104 + g % 4) >> 2 * (g / 4) & 3;
+        yield Optional.of(f16(data, b + 108) * ((low | high << 4) - 32));
+      }
+      case Q4_K, Q5_K -> Optional.of(f16(data, b) * scale(data, b + 4, in / 32));
+      case Q6_K -> Optional.of(f16(data, b + 208) * i8(data, b + 192 + in / 16));
+      case Q8_K -> Optional.of(data.get(F32, b));
+    };
   }
 
   private static float f16(MemorySegment data, long offset) {
