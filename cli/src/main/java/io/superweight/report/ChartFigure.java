@@ -43,7 +43,7 @@ final class ChartFigure {
     boolean dots = chart.kind() == Chart.Kind.DOTS;
     width = narrow ? 360 : 880;
     int longest = chart.rows().stream().mapToInt(String::length).max().orElse(0);
-    left = dots ? Math.clamp(16 + longest * 7L, 70, narrow ? 118 : 190) : 72;
+    left = dots ? Math.clamp(16 + longest * 7L, 70, narrow ? 150 : 190) : 72;
     right = narrow ? 12 : 18;
     top = dots ? 14 : 30;
     boolean apart =

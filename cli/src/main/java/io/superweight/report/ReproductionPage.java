@@ -143,9 +143,6 @@ public final class ReproductionPage {
     html.append("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"")
         .append(Markup.text(table.title()))
         .append("\"><table class=\"plain exhibited\"><thead><tr>");
-    if (sources) {
-      html.append("<th scope=\"col\">source</th>");
-    }
     for (Column column : table.columns()) {
       html.append(
               column.form() == Form.WORDS
@@ -157,20 +154,21 @@ public final class ReproductionPage {
     html.append("</tr></thead><tbody>");
     for (Row row : table.rows()) {
       html.append(row.source().isEmpty() ? "<tr>" : "<tr class=\"quoted\">");
-      if (sources) {
-        html.append("<td>")
-            .append(Markup.text(row.source().isEmpty() ? "this model" : row.source()))
-            .append("</td>");
-      }
       for (int c = 0; c < row.cells().size(); c++) {
-        cell(row.cells().get(c), table.columns().get(c).form());
+        cell(
+            row.cells().get(c),
+            table.columns().get(c).form(),
+            c == 0 && sources ? row.source() : "");
       }
       html.append("</tr>");
     }
     html.append("</tbody></table></div>").append(folded ? "</details>" : "");
   }
 
-  private void cell(Cell cell, Form form) {
+  /**
+   * @param source where it is from, said under the first cell of a row
+   */
+  private void cell(Cell cell, Form form, String source) {
     String text = CellText.of(cell, form);
     String interval = CellText.interval(cell, form);
     html.append(
@@ -178,6 +176,9 @@ public final class ReproductionPage {
                 ? text.length() > 60 ? "<td class=\"prose\">" : "<td>"
                 : "<td class=\"num\">")
         .append(prose(text));
+    if (!source.isEmpty()) {
+      html.append("<span class=\"between\">").append(Markup.text(source)).append("</span>");
+    }
     if (!interval.isEmpty()) {
       html.append("<span class=\"between\">").append(Markup.text(interval)).append("</span>");
     }

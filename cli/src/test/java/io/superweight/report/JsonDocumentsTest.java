@@ -298,6 +298,17 @@ class JsonDocumentsTest {
   }
 
   @Test
+  void anExperimentFitsItsSchema() throws IOException {
+    assertThat(
+            errors(
+                schema("reproduce-1.json"),
+                new String(
+                    written(out -> ReproductionJson.write(ReproductionSamples.report(), out)),
+                    java.nio.charset.StandardCharsets.UTF_8)))
+        .isEmpty();
+  }
+
+  @Test
   void everyFieldOfTheSchemasIsExplained() throws IOException {
     String page = Files.readString(docs().resolve("json.md"));
     for (String name :
@@ -307,6 +318,7 @@ class JsonDocumentsTest {
             "card-1.json",
             "eval-1.json",
             "sweep-1.json",
+            "reproduce-1.json",
             "catalog-check-1.json",
             "audit-1.json",
             "bench-1.json")) {
