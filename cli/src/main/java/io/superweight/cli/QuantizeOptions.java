@@ -9,6 +9,7 @@ import io.superweight.model.Coordinate;
 import io.superweight.quantize.Indivisible;
 import io.superweight.quantize.Quantization;
 import io.superweight.quantize.Quantizer;
+import io.superweight.tokenizer.Tokenizer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -110,12 +111,18 @@ final class QuantizeOptions {
   }
 
   private List<int[]> text(OpenModel open) {
-    int window = Math.min(WINDOW, open.transformer().maxPositions());
-    VerificationText text =
-        calibration == null ? VerificationText.builtIn() : VerificationText.of(calibration);
+    return windows(
+        calibration == null ? VerificationText.builtIn() : VerificationText.of(calibration),
+        open.tokenizer(),
+        open.transformer().maxPositions());
+  }
+
+  /** The first tokens of a text, in windows. */
+  static List<int[]> windows(VerificationText text, Tokenizer tokenizer, int maxPositions) {
+    int window = Math.min(WINDOW, maxPositions);
     List<int[]> windows = new ArrayList<>();
     for (String document : text.documents()) {
-      int[] ids = open.tokenizer().encode(document);
+      int[] ids = tokenizer.encode(document);
       for (int from = 0; from < ids.length && windows.size() < WINDOWS; from += window) {
         windows.add(Arrays.copyOfRange(ids, from, Math.min(ids.length, from + window)));
       }

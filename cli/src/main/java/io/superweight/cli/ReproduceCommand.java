@@ -6,11 +6,13 @@ import io.superweight.catalog.CatalogCheck;
 import io.superweight.dataset.Datasets;
 import io.superweight.experiment.Battery;
 import io.superweight.experiment.Claims;
+import io.superweight.experiment.EightBits;
 import io.superweight.experiment.Exhibit;
 import io.superweight.experiment.Figure3;
 import io.superweight.experiment.Figure4;
 import io.superweight.experiment.Figure5;
 import io.superweight.experiment.Figure6;
+import io.superweight.experiment.FourBits;
 import io.superweight.experiment.Item;
 import io.superweight.experiment.Paper;
 import io.superweight.experiment.ScoreStore;
@@ -22,6 +24,7 @@ import io.superweight.find.FindOptions;
 import io.superweight.find.FindResult;
 import io.superweight.find.Finder;
 import io.superweight.find.Prompt;
+import io.superweight.find.VerificationText;
 import io.superweight.model.Coordinate;
 import io.superweight.report.ModelFacts;
 import io.superweight.report.Numerals;
@@ -55,7 +58,7 @@ import picocli.CommandLine.ParentCommand;
     header = ReproduceCommand.HEADER,
     description = {
       "",
-      "ITEM is table1, table2, fig3, fig4, fig5, fig6, table5, claims, or all.",
+      "ITEM is table1, table2, fig3, fig4, fig5, fig6, table5, table3, table4, table7, fig7, table6, claims, or all.",
       "",
       "  superweight reproduce fig3 model.gguf",
       "  superweight reproduce table1 --out pages",
@@ -235,7 +238,10 @@ final class ReproduceCommand implements Runnable {
   private Exhibit exhibit(Item wanted, Session with) {
     Subject subject = with.subject();
     boolean needsWeights =
-        wanted == Item.FIGURE5 || wanted == Item.FIGURE6 || wanted == Item.TABLE5;
+        wanted == Item.FIGURE5
+            || wanted == Item.FIGURE6
+            || wanted == Item.TABLE5
+            || wanted == Item.TABLE6;
     if (needsWeights && subject.weights().isEmpty()) {
       return Exhibit.withoutSuperWeights(wanted);
     }
@@ -261,8 +267,40 @@ final class ReproduceCommand implements Runnable {
               .exhibit();
       case FIGURE6 -> scaled(with).figure();
       case TABLE5 -> scaled(with).table5();
+      case TABLE3, TABLE4, TABLE7 ->
+          EightBits.measure(
+                  wanted,
+                  subject,
+                  battery(with),
+                  with.paper(),
+                  calibration(subject),
+                  with.scores(),
+                  p -> show(p, with.progress()))
+              .exhibit();
+      case FIGURE7 ->
+          FourBits.figure7(
+                  subject,
+                  battery(with),
+                  with.paper(),
+                  calibration(subject),
+                  with.scores(),
+                  p -> show(p, with.progress()))
+              .exhibit();
+      case TABLE6 ->
+          FourBits.table6(
+                  subject,
+                  battery(with),
+                  with.paper(),
+                  with.scores(),
+                  p -> show(p, with.progress()))
+              .exhibit();
       case CLAIMS -> claims(with);
     };
+  }
+
+  private static List<int[]> calibration(Subject subject) {
+    return QuantizeOptions.windows(
+        VerificationText.builtIn(), subject.tokenizer(), subject.model().maxPositions());
   }
 
   private Exhibit claims(Session with) {

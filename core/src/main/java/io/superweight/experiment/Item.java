@@ -9,6 +9,11 @@ public enum Item {
   FIGURE5("fig5", "Figure 5", "What becomes of the next token"),
   FIGURE6("fig6", "Figure 6", "Accuracy over the scale of the super weights"),
   TABLE5("table5", "Table 5", "Amplified super weights, task by task"),
+  TABLE3("table3", "Table 3", "Weights and activations in 8 bits"),
+  TABLE4("table4", "Table 4", "Weights and activations in 8 bits, other models"),
+  TABLE7("table7", "Table 7", "Weights and activations in 8 bits, Llama-2-7B"),
+  FIGURE7("fig7", "Figure 7", "Weights in 4 bits, over the size of a block"),
+  TABLE6("table6", "Table 6", "Amplified super weights, weights in 4 bits"),
   CLAIMS("claims", "Claims", "The paper’s sentences, one by one");
 
   private final String text;

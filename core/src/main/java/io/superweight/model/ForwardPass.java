@@ -735,8 +735,10 @@ final class ForwardPass implements AutoCloseable {
     Buffer out = mixed.rows(0, chunk.rows());
     announce(Site.of(Site.Kind.ATTN_MIXED, i), attended.rows(0, chunk.rows()), chunk);
     linear(w.o(), attended.rows(0, chunk.rows()), out, chunk);
-    if (chunk != whole && architecture.parallelResidual() && w.mlpNorm() == null) {
-      norm(x, w.attentionNorm(), in);
+    if (architecture.parallelResidual()
+        && w.mlpNorm() == null
+        && (chunk != whole || transformed(Site.of(Site.Kind.ATTN_IN, i), whole))) {
+      norm(x, w.attentionNorm(), in); // as it was before attention, for the MLP
     }
     if (placement != NormPlacement.PRE) {
       norm(out, w.attentionPostNorm(), out);
@@ -780,15 +782,18 @@ final class ForwardPass implements AutoCloseable {
    */
   private Buffer announceInput(Site site, Buffer input, Buffer x, Chunk chunk) {
     Buffer given = input;
-    if (input == x
-        && chunk.lanes().stream()
-            .flatMap(lane -> lane.slot().variant.transforms().stream())
-            .anyMatch(transform -> transform.wants(site))) {
+    if (input == x && transformed(site, chunk)) {
       given = normed.rows(0, chunk.rows());
       device.copy(x, given);
     }
     announce(site, given, chunk);
     return given;
+  }
+
+  private static boolean transformed(Site site, Chunk chunk) {
+    return chunk.lanes().stream()
+        .flatMap(lane -> lane.slot().variant.transforms().stream())
+        .anyMatch(transform -> transform.wants(site));
   }
 
   /**

@@ -277,7 +277,7 @@ public record Quantization(
   private static final Pattern NUMBER = Pattern.compile("(\\d+\\.?\\d*|\\.\\d+)([eE][-+]?\\d+)?");
 
   private static double number(String text, String key, String value) {
-    if (!NUMBER.matcher(value).matches()) {
+    if (!NUMBER.matcher(value).matches() || Double.isInfinite(Double.parseDouble(value))) {
       throw usage(text, key + ": \"" + value + "\" is no number; write it like 9 or 1e-5");
     }
     return Double.parseDouble(value);

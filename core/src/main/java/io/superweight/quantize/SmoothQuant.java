@@ -15,6 +15,7 @@ import io.superweight.model.Variant;
 import io.superweight.model.WeightTransform;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Arrays;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -81,6 +82,19 @@ public final class SmoothQuant {
             widen(most, model, matrix);
           }
         });
+    for (int layer = 0; layer < model.layers(); layer++) {
+      Site attention = Site.of(Site.Kind.ATTN_IN, layer);
+      Site mlp = Site.of(Site.Kind.MLP_IN, layer);
+      // One norm for both, as Falcon has it, takes one set of factors.
+      if (model.architecture().parallelResidual()
+          && Arrays.equals(largest.get(attention), largest.get(mlp))) {
+        float[] both = weights.get(attention);
+        for (int c = 0; c < both.length; c++) {
+          both[c] = Math.max(both[c], weights.get(mlp)[c]);
+        }
+        weights.put(mlp, both);
+      }
+    }
     Map<Site, float[]> factors = new HashMap<>();
     largest.forEach((site, x) -> {
       float[] w = weights.get(site);
