@@ -65,6 +65,7 @@ public record ModelFacts(
             .max(Comparator.comparingLong(Map.Entry::getValue))
             .map(entry -> entry.getKey().name())
             .orElse("none");
+    dtype = checkpoint.packing().orElse(dtype);
     String source = checkpoint.source();
     return new ModelFacts(
         name(source),

@@ -62,8 +62,16 @@ public interface Checkpoint extends AutoCloseable {
         .orElse(DType.F32);
   }
 
-  /** The bytes of all tensors. */
+  /** The bytes of all tensors; of packed ones those that lie in the file. */
   long tensorBytes();
+
+  /**
+   * How a quantizer packed the matrices, such as {@code GPTQ 4-bit}, which are then unpacked, each
+   * when it is first asked for, to the type that the quantizer's own library unpacks them to.
+   */
+  default Optional<String> packing() {
+    return Optional.empty();
+  }
 
   /**
    * A SHA-256 over names, types, shapes and bytes sampled evenly from each tensor (all bytes of

@@ -1,6 +1,8 @@
 package io.superweight.checkpoint;
 
 import io.superweight.InputException;
+import io.superweight.tensor.DType;
+import io.superweight.tensor.Shape;
 import io.superweight.tensor.Tensor;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
@@ -9,12 +11,15 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.Collections;
+import java.util.EnumMap;
 import java.util.HexFormat;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 
 /** Tensors by name over segments that one owner keeps alive. */
 class MappedCheckpoint implements Checkpoint {
@@ -28,6 +33,9 @@ class MappedCheckpoint implements Checkpoint {
   private final ModelConfig config;
   private final Map<String, Tensor> tensors;
   private final Map<String, String> others;
+  private final Map<String, PackedMatrix> packed;
+  private final Map<String, RawTensor> parts;
+  private final DecodedMatrices decoded;
   private final Optional<Path> path;
   private final Runnable onClose;
   private volatile String digest;
@@ -44,11 +52,31 @@ class MappedCheckpoint implements Checkpoint {
       Map<String, String> others,
       Optional<Path> path,
       Runnable onClose) {
+    this(format, source, config, tensors, others, Map.of(), Map.of(), path, onClose);
+  }
+
+  /**
+   * @param packed matrices that are decoded when they are asked for
+   * @param parts what they are made of, for the digest
+   */
+  MappedCheckpoint(
+      Format format,
+      String source,
+      ModelConfig config,
+      Map<String, Tensor> tensors,
+      Map<String, String> others,
+      Map<String, PackedMatrix> packed,
+      Map<String, RawTensor> parts,
+      Optional<Path> path,
+      Runnable onClose) {
     this.format = format;
     this.source = source;
     this.config = config;
     this.tensors = plainNames(tensors);
     this.others = plainNames(others);
+    this.packed = plainNames(packed);
+    this.parts = parts;
+    this.decoded = new DecodedMatrices(this.packed);
     this.path = path;
     this.onClose = onClose;
   }
@@ -90,7 +118,12 @@ class MappedCheckpoint implements Checkpoint {
 
   @Override
   public Set<String> names() {
-    return tensors.keySet();
+    if (packed.isEmpty()) {
+      return tensors.keySet();
+    }
+    Set<String> names = new LinkedHashSet<>(tensors.keySet());
+    names.addAll(packed.keySet());
+    return Collections.unmodifiableSet(names);
   }
 
   @Override
@@ -98,6 +131,10 @@ class MappedCheckpoint implements Checkpoint {
     Tensor tensor = tensors.get(name);
     if (tensor == null) {
       tensor = tensors.get(plainName(name));
+    }
+    if (tensor == null && !packed.isEmpty()) {
+      String known = packed.containsKey(name) ? name : plainName(name);
+      return packed.containsKey(known) ? Optional.of(decoded.get(known)) : Optional.empty();
     }
     return Optional.ofNullable(tensor);
   }
@@ -134,7 +171,33 @@ class MappedCheckpoint implements Checkpoint {
 
   @Override
   public long tensorBytes() {
-    return tensors.values().stream().mapToLong(tensor -> tensor.data().byteSize()).sum();
+    return tensors.values().stream().mapToLong(tensor -> tensor.data().byteSize()).sum()
+        + parts.values().stream().mapToLong(part -> part.data().byteSize()).sum();
+  }
+
+  @Override
+  public DType mainType() {
+    Map<DType, Long> bytes = new EnumMap<>(DType.class);
+    tensors.values().forEach(t -> bytes.merge(t.dtype(), t.data().byteSize(), Long::sum));
+    packed
+        .values()
+        .forEach(m -> bytes.merge(m.type(), m.type().bytes((long) m.rows() * m.cols()), Long::sum));
+    return bytes.entrySet().stream()
+        .max(Map.Entry.comparingByValue())
+        .map(Map.Entry::getKey)
+        .orElse(DType.F32);
+  }
+
+  @Override
+  public Optional<String> packing() {
+    return packed.isEmpty()
+        ? Optional.empty()
+        : Optional.of(
+            packed.values().stream()
+                .map(PackedMatrix::format)
+                .distinct()
+                .sorted()
+                .collect(Collectors.joining(", ")));
   }
 
   @Override
@@ -162,23 +225,28 @@ class MappedCheckpoint implements Checkpoint {
       throw new IllegalStateException(impossible);
     }
     new TreeMap<>(tensors)
-        .forEach((name, tensor) -> {
-          String line = name + "\0" + tensor.dtype() + "\0" + tensor.shape() + "\0";
-          sha.update(line.getBytes(StandardCharsets.UTF_8));
-          MemorySegment data = tensor.data();
-          long all = data.byteSize();
-          if (all <= (long) DIGEST_SAMPLES * DIGEST_SAMPLE_BYTES) {
-            sha.update(data.toArray(ValueLayout.JAVA_BYTE));
-          } else {
-            for (int i = 0; i < DIGEST_SAMPLES; i++) {
-              // The first sample starts at 0, the last ends at the end.
-              long from = (all - DIGEST_SAMPLE_BYTES) / (DIGEST_SAMPLES - 1) * i;
-              from = i == DIGEST_SAMPLES - 1 ? all - DIGEST_SAMPLE_BYTES : from;
-              sha.update(data.asSlice(from, DIGEST_SAMPLE_BYTES).toArray(ValueLayout.JAVA_BYTE));
-            }
-          }
-        });
+        .forEach((name, tensor) ->
+            digest(sha, name, tensor.dtype().name(), tensor.shape(), tensor.data()));
+    new TreeMap<>(parts)
+        .forEach((name, part) -> digest(sha, name, part.type(), part.shape(), part.data()));
     return HexFormat.of().formatHex(sha.digest());
+  }
+
+  private static void digest(
+      MessageDigest sha, String name, String type, Shape shape, MemorySegment data) {
+    String line = name + "\0" + type + "\0" + shape + "\0";
+    sha.update(line.getBytes(StandardCharsets.UTF_8));
+    long all = data.byteSize();
+    if (all <= (long) DIGEST_SAMPLES * DIGEST_SAMPLE_BYTES) {
+      sha.update(data.toArray(ValueLayout.JAVA_BYTE));
+      return;
+    }
+    for (int i = 0; i < DIGEST_SAMPLES; i++) {
+      // The first sample starts at 0, the last ends at the end.
+      long from = (all - DIGEST_SAMPLE_BYTES) / (DIGEST_SAMPLES - 1) * i;
+      from = i == DIGEST_SAMPLES - 1 ? all - DIGEST_SAMPLE_BYTES : from;
+      sha.update(data.asSlice(from, DIGEST_SAMPLE_BYTES).toArray(ValueLayout.JAVA_BYTE));
+    }
   }
 
   @Override
@@ -188,6 +256,7 @@ class MappedCheckpoint implements Checkpoint {
 
   @Override
   public void close() {
+    decoded.close();
     onClose.run();
   }
 }

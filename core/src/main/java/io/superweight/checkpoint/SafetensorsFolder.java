@@ -11,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 import java.util.TreeSet;
 
 /** A folder in Hugging Face's layout. */
@@ -45,7 +46,7 @@ final class SafetensorsFolder {
     ModelConfig config =
         config(configFile.toString(), MappedFiles.read(configFile, MAX_CONFIG_BYTES));
     Map<String, Tensor> tensors = new LinkedHashMap<>();
-    Map<String, String> others = new LinkedHashMap<>();
+    Map<String, RawTensor> others = new LinkedHashMap<>();
     Path single = folder ? directory.resolve(SINGLE) : path;
     Path index = directory.resolve(INDEX);
     if (Files.exists(single)) {
@@ -69,32 +70,59 @@ final class SafetensorsFolder {
                   ? "; PyTorch's .bin files are not read: convert the model to safetensors"
                   : "; fetch the whole model folder"));
     }
-    return new MappedCheckpoint(
-        Checkpoint.Format.SAFETENSORS,
-        source,
-        config,
-        tensors,
-        others,
-        Optional.of(directory),
-        files::close);
+    return checkpoint(source, config, tensors, others, Optional.of(directory), files::close);
   }
 
   static MappedCheckpoint inMemory(String source, byte[] configJson, List<MemorySegment> segments) {
     Map<String, Tensor> tensors = new LinkedHashMap<>();
-    Map<String, String> others = new LinkedHashMap<>();
+    Map<String, RawTensor> others = new LinkedHashMap<>();
     for (MemorySegment segment : segments) {
       SafetensorsHeader header = SafetensorsHeader.read(source, segment);
       tensors.putAll(header.tensors());
       others.putAll(header.others());
     }
-    return new MappedCheckpoint(
-        Checkpoint.Format.SAFETENSORS,
+    return checkpoint(
         source,
         config(source + ": " + CONFIG, configJson),
         tensors,
         others,
         Optional.empty(),
         () -> {});
+  }
+
+  /** What quantizers packed is unpacked when it is asked for. */
+  private static MappedCheckpoint checkpoint(
+      String source,
+      ModelConfig config,
+      Map<String, Tensor> tensors,
+      Map<String, RawTensor> others,
+      Optional<Path> directory,
+      Runnable onClose) {
+    PackedFormats.Packed packed = PackedFormats.of(source, config, tensors, others);
+    Map<String, Tensor> whole = new LinkedHashMap<>(tensors);
+    whole.keySet().removeAll(packed.parts());
+    Map<String, String> types = new LinkedHashMap<>();
+    others.forEach((name, raw) -> types.put(name, raw.type()));
+    types.keySet().removeAll(packed.parts());
+    Map<String, RawTensor> parts = new TreeMap<>();
+    for (String part : packed.parts()) {
+      Tensor tensor = tensors.get(part);
+      parts.put(
+          part,
+          tensor == null
+              ? others.get(part)
+              : new RawTensor(part, tensor.dtype().name(), tensor.shape(), tensor.data()));
+    }
+    return new MappedCheckpoint(
+        Checkpoint.Format.SAFETENSORS,
+        source,
+        config,
+        whole,
+        types,
+        packed.matrices(),
+        parts,
+        directory,
+        onClose);
   }
 
   private static ModelConfig config(String source, byte[] json) {
@@ -110,7 +138,7 @@ final class SafetensorsFolder {
   }
 
   private static void shards(
-      Path index, MappedFiles files, Map<String, Tensor> tensors, Map<String, String> others) {
+      Path index, MappedFiles files, Map<String, Tensor> tensors, Map<String, RawTensor> others) {
     byte[] json = MappedFiles.read(index, SafetensorsHeader.MAX_HEADER_BYTES);
     refuseEmptyOrPointer(index.toString(), json);
     if (!(Json.object(index.toString(), json).get("weight_map") instanceof Map<?, ?> map)

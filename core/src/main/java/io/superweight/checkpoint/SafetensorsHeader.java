@@ -21,12 +21,11 @@ import tools.jackson.core.JsonToken;
  * ascend without overlap, holes or leftovers, and match type and shape.
  *
  * @param tensors float tensors by name, in the order of the header
- * @param others names of tensors of other types (masks, integer buffers, packed weights), with the
- *     name of the type
+ * @param others tensors of other types by name: masks, integer buffers, packed weights
  * @param metadata the strings under {@code __metadata__}
  */
 record SafetensorsHeader(
-    Map<String, Tensor> tensors, Map<String, String> others, Map<String, String> metadata) {
+    Map<String, Tensor> tensors, Map<String, RawTensor> others, Map<String, String> metadata) {
 
   /** The bound of the reference implementation. */
   static final long MAX_HEADER_BYTES = 100_000_000;
@@ -77,7 +76,7 @@ record SafetensorsHeader(
   private static SafetensorsHeader bind(
       String source, MemorySegment data, List<Entry> entries, Map<String, String> metadata) {
     Map<String, Tensor> tensors = new LinkedHashMap<>();
-    Map<String, String> others = new LinkedHashMap<>();
+    Map<String, RawTensor> others = new LinkedHashMap<>();
     for (Entry entry : entries) {
       if (entry.begin < 0 || entry.end < entry.begin) {
         throw malformed(source, offsets(entry) + " are no range");
@@ -102,7 +101,10 @@ record SafetensorsHeader(
       }
       DType dtype = dtype(entry.type);
       if (dtype == null) {
-        others.put(entry.name, entry.type);
+        others.put(
+            entry.name,
+            new RawTensor(
+                entry.name, entry.type, new Shape(entry.shape), data.asSlice(entry.begin, bytes)));
       } else {
         tensors.put(
             entry.name,
