@@ -9,7 +9,10 @@ import io.superweight.model.Transformer;
 import io.superweight.models.Books12m;
 import io.superweight.report.ModelFacts;
 import io.superweight.tokenizer.Tokenizer;
+import io.superweight.tokenizer.TokenizerFiles;
 import io.superweight.tokenizer.Tokenizers;
+import java.nio.file.Files;
+import java.util.Optional;
 
 /** A model that a command runs on, with all that belongs to it. */
 final class OpenModel implements AutoCloseable {
@@ -64,6 +67,13 @@ final class OpenModel implements AutoCloseable {
     return name == null
         ? Books12m.checkpoint()
         : new ModelLocator(System.getenv(), progress).open(name);
+  }
+
+  /** Where the tokenizer of a model lies; empty for a file that holds its own. */
+  static Optional<TokenizerFiles> tokenizerFiles(String name, Checkpoint checkpoint) {
+    return name == null
+        ? Optional.of(Books12m.tokenizerFiles())
+        : checkpoint.path().filter(Files::isDirectory).map(TokenizerFiles::in);
   }
 
   Checkpoint checkpoint() {

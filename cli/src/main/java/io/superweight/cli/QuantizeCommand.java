@@ -71,7 +71,7 @@ final class QuantizeCommand implements Runnable {
         tensorTypes.stream().map(TypeChoice.NamePattern::parse).toList();
     try (Progress progress = write.progress(terminal);
         Checkpoint checkpoint = OpenModel.checkpoint(model, progress)) {
-      GgufContent content = GgufContent.of(checkpoint);
+      GgufContent content = GgufContent.of(checkpoint, OpenModel.tokenizerFiles(model, checkpoint));
       TypeChoice types = new TypeChoice(base, patterns, Set.of(), base);
       GgufExport export = new GgufExport(content, types, checkpoint.digest(), HeldWeights.NONE);
       write.write(export, terminal, progress);

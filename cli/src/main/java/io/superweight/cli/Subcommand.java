@@ -19,6 +19,7 @@ enum Subcommand {
   TRACE("trace", TraceCommand.HEADER),
   REPRODUCE("reproduce", ReproduceCommand.HEADER),
   QUANTIZE("quantize", QuantizeCommand.HEADER),
+  CONVERT("convert", ConvertCommand.HEADER),
   CATALOG("catalog", CatalogCommand.HEADER),
   AUDIT("audit", AuditCommand.HEADER),
   DOWNLOAD("download", DownloadCommand.HEADER),
@@ -72,6 +73,7 @@ enum Subcommand {
       case TRACE -> new TraceCommand();
       case REPRODUCE -> new ReproduceCommand();
       case QUANTIZE -> new QuantizeCommand();
+      case CONVERT -> new ConvertCommand();
       case CATALOG -> new CatalogCommand();
       case AUDIT -> new AuditCommand();
       case DOWNLOAD -> new DownloadCommand();

@@ -7,6 +7,7 @@ import io.superweight.model.Architecture;
 import io.superweight.model.Coordinate;
 import io.superweight.model.family.Families;
 import io.superweight.tensor.Tensor;
+import io.superweight.tokenizer.TokenizerFiles;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -43,12 +44,13 @@ public record GgufContent(
   /**
    * The content of a checkpoint: a GGUF file as it is, or a safetensors folder converted.
    *
+   * @param tokenizer where {@code tokenizer.json} lies, for safetensors
    * @throws InputException of kind UNSUPPORTED where llama.cpp has no such architecture
    */
-  public static GgufContent of(Checkpoint checkpoint) {
+  public static GgufContent of(Checkpoint checkpoint, Optional<TokenizerFiles> tokenizer) {
     return checkpoint instanceof GgufCheckpoint gguf
         ? asItIs(gguf)
-        : new GgufConversion(checkpoint).content();
+        : new GgufConversion(checkpoint, tokenizer).content();
   }
 
   private static GgufContent asItIs(GgufCheckpoint gguf) {

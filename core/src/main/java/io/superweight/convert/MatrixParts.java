@@ -12,6 +12,7 @@ final class MatrixParts {
           "attn.v",
           "attn.qkv",
           "attn.o",
+          "mlp.router",
           "mlp.gate",
           "mlp.up",
           "mlp.gate_up",

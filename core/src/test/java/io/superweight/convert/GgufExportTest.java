@@ -20,6 +20,7 @@ import java.nio.file.Path;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import org.junit.jupiter.api.Test;
@@ -121,7 +122,7 @@ class GgufExportTest {
     Path first = write(content(), all(DType.F32), "first.gguf", 1);
 
     try (Checkpoint read = Checkpoints.open(first)) {
-      GgufContent again = GgufContent.of(read);
+      GgufContent again = GgufContent.of(read, Optional.empty());
       Path second = write(again, new TypeChoice(null, List.of(), Set.of(), null), "second.gguf", 2);
       assertThat(second).hasSameBinaryContentAs(first);
       assertThat(((GgufCheckpoint) read).metadata().texts("tokenizer.ggml.tokens"))
@@ -254,8 +255,8 @@ class GgufExportTest {
 
     try (Checkpoint read = Checkpoints.open(first)) {
       Tensor before = read.require("blk.0.ffn_gate.weight");
-      Path same = write(GgufContent.of(read), all(DType.Q5_0), "same.gguf", 2);
-      Path other = write(GgufContent.of(read), all(DType.F32), "other.gguf", 2);
+      Path same = write(GgufContent.of(read, Optional.empty()), all(DType.Q5_0), "same.gguf", 2);
+      Path other = write(GgufContent.of(read, Optional.empty()), all(DType.F32), "other.gguf", 2);
       try (Checkpoint again = Checkpoints.open(same);
           Checkpoint decoded = Checkpoints.open(other)) {
         assertThat(again.require(before.name()).data().mismatch(before.data())).isEqualTo(-1);

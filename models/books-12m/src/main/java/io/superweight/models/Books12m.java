@@ -39,7 +39,7 @@ public final class Books12m {
     CRC32 crc = new CRC32();
     List<MemorySegment> weights =
         List.of(read("model.safetensors", Arena.ofAuto(), crc).asReadOnly());
-    byte[] config = files().read("config.json").orElseThrow();
+    byte[] config = tokenizerFiles().read("config.json").orElseThrow();
     // The digest takes a fresh JVM a tenth of a second; the CRC says in a few milliseconds that
     // these are the bytes whose
     // digest is known.
@@ -50,10 +50,11 @@ public final class Books12m {
 
   /** Its tokenizer: byte-level BPE of 8,192 tokens that puts BOS first. */
   public static Tokenizer tokenizer() {
-    return Tokenizers.open(files());
+    return Tokenizers.open(tokenizerFiles());
   }
 
-  private static TokenizerFiles files() {
+  /** The files of its tokenizer. */
+  public static TokenizerFiles tokenizerFiles() {
     return TokenizerFiles.in(Books12m.class.getClassLoader(), "io/superweight/models/books-12m/");
   }
 
