@@ -1,14 +1,27 @@
 package io.superweight.cli;
 
+import io.superweight.InputException;
+import io.superweight.catalog.Catalog;
 import io.superweight.checkpoint.Checkpoint;
+import io.superweight.compute.Device;
+import io.superweight.compute.cpu.CpuDevice;
 import io.superweight.convert.GgufContent;
 import io.superweight.convert.GgufExport;
 import io.superweight.convert.HeldWeights;
 import io.superweight.convert.TypeChoice;
+import io.superweight.edit.WeightSelector;
+import io.superweight.model.Coordinate;
+import io.superweight.model.Transformer;
 import io.superweight.tensor.DType;
+import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Locale;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
@@ -63,18 +76,106 @@ final class QuantizeCommand implements Runnable {
           "Another type for the tensors whose name in the file has a match. Repeatable; the first that fits decides")
   private List<String> tensorTypes = new ArrayList<>();
 
+  @Option(
+      names = "--keep-super-weights",
+      arity = "0..1",
+      fallbackValue = "lift",
+      paramLabel = "HOW",
+      description =
+          "lift: the tensors that hold super weights take Q8_0, under Q8_0 16 bits (default). exact: the scale of each "
+              + "block that holds one is chosen so that it comes back exactly; under a K type its tensor takes Q8_0")
+  private String keep;
+
+  @Option(
+      names = "--super-weights",
+      paramLabel = "WEIGHTS",
+      description =
+          "Which they are: layers.1.mlp.down[161,288], @FILE as find wrote it, or @catalog. Repeatable. Default: @catalog")
+  private List<String> superWeights = new ArrayList<>();
+
   @Override
   public void run() {
     Terminal terminal = write.terminal(parent);
     DType base = TypeChoice.parseType(type);
     List<TypeChoice.NamePattern> patterns =
         tensorTypes.stream().map(TypeChoice.NamePattern::parse).toList();
+    boolean exact = "exact".equals(keep);
+    if (keep != null && !exact && !keep.equals("lift")) {
+      throw usage("--keep-super-weights takes lift or exact, not \"" + keep + "\"");
+    }
+    if (keep == null && !superWeights.isEmpty()) {
+      throw usage("--super-weights names what --keep-super-weights keeps: add that one");
+    }
+    write.check();
     try (Progress progress = write.progress(terminal);
         Checkpoint checkpoint = OpenModel.checkpoint(model, progress)) {
       GgufContent content = GgufContent.of(checkpoint, OpenModel.tokenizerFiles(model, checkpoint));
-      TypeChoice types = new TypeChoice(base, patterns, Set.of(), base);
-      GgufExport export = new GgufExport(content, types, checkpoint.digest(), HeldWeights.NONE);
+      Map<Coordinate, GgufContent.Element> kept = new TreeMap<>();
+      if (keep != null) {
+        progress.stage("looking the super weights up");
+        chosen(checkpoint).forEach(weight -> kept.put(weight, content.element(weight)));
+      }
+      DType lifted =
+          exact && HeldWeights.holds(base) ? base : TypeChoice.lifted(base, checkpoint.mainType());
+      Set<String> tensors =
+          kept.values().stream()
+              .map(GgufContent.Element::tensor)
+              .collect(Collectors.toCollection(TreeSet::new));
+      HeldWeights held = exact ? new HeldWeights(kept.values()) : HeldWeights.NONE;
+      GgufExport export =
+          new GgufExport(
+              content, new TypeChoice(base, patterns, tensors, lifted), checkpoint.digest(), held);
       write.write(export, terminal, progress);
+      if (!kept.isEmpty()) {
+        report(List.copyOf(kept.keySet()), export.outcomes(kept.values()), terminal.out());
+      }
     }
+  }
+
+  private List<Coordinate> chosen(Checkpoint checkpoint) {
+    List<String> texts = superWeights.isEmpty() ? List.of("@catalog") : superWeights;
+    try (Device device = CpuDevice.create();
+        Transformer transformer = Transformer.load(checkpoint, device)) {
+      WeightSelector selector =
+          new WeightSelector(
+              transformer, () -> Catalog.ofUser(System.getenv()).weightsOf(transformer), System.in);
+      return texts.stream().flatMap(text -> selector.select(text).stream()).distinct().toList();
+    }
+  }
+
+  private static void report(
+      List<Coordinate> weights, List<HeldWeights.Outcome> outcomes, PrintStream to) {
+    to.println();
+    for (int i = 0; i < weights.size(); i++) {
+      HeldWeights.Outcome one = outcomes.get(i);
+      String line =
+          String.format(
+              Locale.ROOT,
+              "%s  %s of %s: %.7g is stored as %.7g",
+              weights.get(i),
+              one.type(),
+              one.element().tensor(),
+              one.value(),
+              one.stored());
+      if (one.stored() == one.value()) {
+        line += ", exact";
+      } else {
+        line += String.format(Locale.ROOT, " (%+.2g %%)", 100 * (one.stored() / one.value() - 1));
+      }
+      to.println(line);
+      if (one.stored() != one.storedUsually() || one.others() != one.othersUsually()) {
+        to.println(
+            String.format(
+                Locale.ROOT,
+                "    unheld it would be %.7g; the error of the rest of its block is %.3g, unheld %.3g",
+                one.storedUsually(),
+                one.others(),
+                one.othersUsually()));
+      }
+    }
+  }
+
+  private static InputException usage(String message) {
+    return new InputException(InputException.Kind.USAGE, message);
   }
 }

@@ -88,6 +88,7 @@ final class WriteOptions {
   void write(GgufExport export, Terminal terminal, Progress shown) {
     check();
     int workers = threads();
+    export.notices().forEach(shown::line);
     if (dryRun) {
       shown.clear();
       preview(export, workers, terminal.out());

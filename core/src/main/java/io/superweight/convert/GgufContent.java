@@ -21,9 +21,13 @@ import java.util.Optional;
  * @param tensors in the order in which they will lie
  * @param places where each matrix of the model lies, by canonical part name: {@code
  *     layers.3.mlp.down}
+ * @param notices what llama.cpp will do otherwise than the model does, one line each
  */
 public record GgufContent(
-    Map<String, Object> metadata, List<OutputTensor> tensors, Map<String, Place> places) {
+    Map<String, Object> metadata,
+    List<OutputTensor> tensors,
+    Map<String, Place> places,
+    List<String> notices) {
   /**
    * A matrix within a tensor.
    *
@@ -39,6 +43,7 @@ public record GgufContent(
     metadata = java.util.Collections.unmodifiableMap(new LinkedHashMap<>(metadata));
     tensors = List.copyOf(tensors);
     places = Map.copyOf(places);
+    notices = List.copyOf(notices);
   }
 
   /**
@@ -71,7 +76,7 @@ public record GgufContent(
         place(gguf, architecture, part, i, places);
       }
     }
-    return new GgufContent(metadata, tensors, places);
+    return new GgufContent(metadata, tensors, places, List.of());
   }
 
   private static void place(

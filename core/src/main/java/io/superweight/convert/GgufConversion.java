@@ -83,13 +83,13 @@ final class GgufConversion {
     this.type = config.family();
     this.from = Families.of(config, Checkpoint.Format.SAFETENSORS);
     this.to = Families.of(config, Checkpoint.Format.GGUF);
+    this.heads = from.attention().heads();
+    this.keyValueHeads = from.attention().keyValueHeads();
+    this.headDim = from.attention().headDim();
     this.architecture = ARCHITECTURES.getOrDefault(type, "");
     if (architecture.isEmpty()) {
       throw unsupported("llama.cpp has no architecture for \"" + type + "\"");
     }
-    this.heads = from.attention().heads();
-    this.keyValueHeads = from.attention().keyValueHeads();
-    this.headDim = from.attention().headDim();
     boolean dense = from.layerSpecs().stream().anyMatch(layer -> !layer.sparse());
     if (from.mlp().experts().isPresent() && dense) {
       throw unsupported("llama.cpp has experts in every layer, and this model not");
@@ -101,6 +101,9 @@ final class GgufConversion {
     if (type.equals("smollm3") && !everyFourth) {
       throw unsupported(
           "llama.cpp leaves every fourth layer without rotary embedding, this model others");
+    }
+    if (type.equals("olmoe") && keyValueHeads != heads) {
+      throw unsupported("llama.cpp knows OLMoE with a key-value head for each head only");
     }
     if (type.equals("falcon") && !from.parallelResidual()) {
       throw unsupported("llama.cpp knows Falcon with a parallel residual only");
@@ -132,7 +135,24 @@ final class GgufConversion {
         throw unsupported("the tensor \"" + name + "\" has no place in GGUF");
       }
     }
-    return new GgufContent(metadata, tensors, places);
+    return new GgufContent(metadata, tensors, places, notices());
+  }
+
+  private List<String> notices() {
+    List<String> notices = new ArrayList<>();
+    int window =
+        from.layerSpecs().stream().mapToInt(Architecture.LayerSpec::window).max().orElse(0);
+    boolean windows = List.of("gemma2", "gemma3", "phi3").contains(architecture);
+    if (window > 0 && !windows && window < from.maxPositions()) {
+      notices.add(
+          "llama.cpp attends to all tokens where this model's window is "
+              + window
+              + ": texts longer than that score otherwise");
+    }
+    if ("no_vocab".equals(metadata.get("tokenizer.ggml.model"))) {
+      notices.add("there is no tokenizer.json beside the model: the file has no vocabulary");
+    }
+    return notices;
   }
 
   /** The name under which the checkpoint has a part; bare models lack the first segment. */

@@ -105,6 +105,22 @@ public final class GgufExport {
     };
   }
 
+  /** What becomes of weights of the model, whether they are held or not. */
+  public List<HeldWeights.Outcome> outcomes(java.util.Collection<GgufContent.Element> elements) {
+    return elements.stream()
+        .map(element -> {
+          OutputTensor tensor = content.tensor(element.tensor());
+          int index = content.tensors().indexOf(tensor);
+          return HeldWeights.outcome(tensor, layout.entries().get(index).dtype(), element, held);
+        })
+        .toList();
+  }
+
+  /** What llama.cpp will do otherwise than the model does. */
+  public List<String> notices() {
+    return content.notices();
+  }
+
   /** The tensors as they will lie. */
   public List<GgufLayout.Entry> entries() {
     return layout.entries();
@@ -209,10 +225,10 @@ public final class GgufExport {
     MemorySegment out = arena.allocate(dtype.bytes(tensor.cols()));
     BlockEncoder encoder = new BlockEncoder(dtype);
     double best = Double.POSITIVE_INFINITY;
-    long until = System.nanoTime() + 600_000_000L;
+    long until = System.nanoTime() + 1_000_000_000L;
     while (System.nanoTime() < until) {
       long start = System.nanoTime();
-      long rows = Math.min(tensor.rowCount(), Math.max(1, PIECE / 8 / tensor.cols()));
+      long rows = Math.min(tensor.rowCount(), Math.max(1, 4096 / tensor.cols()));
       for (long r = 0; r < rows; r++) {
         tensor.read(r, row, 0);
         encoder.encode(row, 0, row.length, out, 0);
@@ -323,7 +339,9 @@ public final class GgufExport {
     void write(Piece piece) {
       OutputTensor tensor = content.tensors().get(piece.tensor());
       GgufLayout.Entry entry = layout.entries().get(piece.tensor());
-      if (entry.dtype() == tensor.stored() && tensor.asItLies().isPresent()) {
+      if (entry.dtype() == tensor.stored()
+          && tensor.asItLies().isPresent()
+          && !held.within(tensor.name())) {
         Tensor source = tensor.asItLies().get();
         long from = entry.dtype().bytes(piece.firstRow() * tensor.cols());
         draft.write(piece.offset(), source.data().asSlice(from, piece.bytes()));

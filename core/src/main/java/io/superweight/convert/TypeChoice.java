@@ -99,6 +99,13 @@ public record TypeChoice(
     return lifted.contains(tensor.name()) && bits(liftedType) > bits(base) ? liftedType : base;
   }
 
+  /** What tensors that hold super weights take: Q8_0, or where that is no gain, 16 bits. */
+  public static DType lifted(DType type, DType mainType) {
+    return bits(type) < bits(DType.Q8_0)
+        ? DType.Q8_0
+        : mainType == DType.BF16 ? DType.BF16 : DType.F16;
+  }
+
   static double bits(DType dtype) {
     return 8.0 * dtype.blockBytes() / dtype.blockElements();
   }

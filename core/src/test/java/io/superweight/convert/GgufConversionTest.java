@@ -35,7 +35,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 class GgufConversionTest {
   /** llama.cpp does not know these. */
   private static final Set<String> REFUSED =
-      Set.of("falcon-sequential", "llama-dynamic", "opt", "qwen2-moe", "smollm3");
+      Set.of("falcon-sequential", "llama-dynamic", "olmoe", "opt", "qwen2-moe", "smollm3");
 
   @TempDir Path folder;
 
@@ -108,6 +108,7 @@ class GgufConversionTest {
   @CsvSource({
     "opt,llama.cpp has no architecture for \"opt\"",
     "llama-dynamic,llama.cpp has no rotary scaling \"dynamic\"",
+    "olmoe,llama.cpp knows OLMoE with a key-value head for each head only",
     "qwen2-moe,llama.cpp has experts in every layer",
     "smollm3,llama.cpp leaves every fourth layer without rotary embedding",
     "falcon-sequential,llama.cpp knows Falcon with a parallel residual only"

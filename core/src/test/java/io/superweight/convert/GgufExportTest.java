@@ -69,7 +69,8 @@ class GgufExportTest {
             noise("blk.0.ffn_gate_inp.weight", 6, 4, 256),
             noise("blk.0.ffn_down_exps.weight", 7, 2, 256, 288),
             noise("blk.0.narrow.weight", 8, 5, 40)),
-        Map.of());
+        Map.of(),
+        List.of());
   }
 
   private static TypeChoice all(DType type) {
@@ -242,7 +243,7 @@ class GgufExportTest {
             Shape.of(2, 32),
             (row, out, at) -> out[at + 3] = Float.NaN);
     GgufContent content =
-        new GgufContent(Map.of("general.architecture", "llama"), List.of(bad), Map.of());
+        new GgufContent(Map.of("general.architecture", "llama"), List.of(bad), Map.of(), List.of());
 
     assertThatThrownBy(() -> write(content, all(DType.Q8_0), "a.gguf", 1))
         .isInstanceOf(InputException.class)

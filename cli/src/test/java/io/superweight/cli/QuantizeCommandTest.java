@@ -1,0 +1,142 @@
+package io.superweight.cli;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.superweight.checkpoint.Checkpoint;
+import io.superweight.checkpoint.Checkpoints;
+import io.superweight.tensor.DType;
+import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class QuantizeCommandTest {
+  @TempDir Path folder;
+
+  private record Run(int exitCode, String out, String err) {}
+
+  private static Run run(Object... args) {
+    ByteArrayOutputStream out = new ByteArrayOutputStream();
+    ByteArrayOutputStream err = new ByteArrayOutputStream();
+    String[] texts = new String[args.length];
+    for (int i = 0; i < args.length; i++) {
+      texts[i] = args[i].toString();
+    }
+    int exitCode =
+        Main.run(
+            texts,
+            new PrintStream(out, false, StandardCharsets.UTF_8),
+            new PrintStream(err, true, StandardCharsets.UTF_8));
+    return new Run(
+        exitCode, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
+  }
+
+  @Test
+  void theEmbeddedModelQuantizedHasItsSuperWeightsAtTheSameCoordinates() {
+    Path file = folder.resolve("q8.gguf");
+
+    Run written = run("quantize", "--type", "q8_0", "--out", file);
+    Run found = run("find", file, "--no-verify", "--quiet");
+
+    assertThat(written.exitCode()).as(written.err()).isZero();
+    assertThat(written.out()).startsWith("Wrote " + file);
+    assertThat(found.out().lines())
+        .containsExactly(
+            "layers.1.mlp.down[161,288]",
+            "layers.1.mlp.down[161,495]",
+            "layers.1.mlp.down[161,613]");
+  }
+
+  @Test
+  void heldWeightsAreNamedWithWhatBecomesOfThem() {
+    Path file = folder.resolve("q4.gguf");
+
+    Run exact = run("quantize", "--type", "Q4_0", "--keep-super-weights=exact", "--out", file);
+
+    assertThat(exact.exitCode()).as(exact.err()).isZero();
+    assertThat(exact.out())
+        .contains(
+            "layers.1.mlp.down[161,288]  Q4_0 of blk.1.ffn_down.weight: 0.4218750 is stored as 0.4218750, exact");
+    Run lifted =
+        run(
+            "quantize",
+            "--type",
+            "Q4_0",
+            "--keep-super-weights",
+            "--super-weights",
+            "layers.3.mlp.down[1,2]",
+            "--out",
+            file,
+            "--force");
+    assertThat(lifted.exitCode()).as(lifted.err()).isZero();
+    try (Checkpoint written = Checkpoints.open(file)) {
+      assertThat(written.require("blk.3.ffn_down.weight").dtype()).isEqualTo(DType.Q8_0);
+      assertThat(written.require("blk.1.ffn_down.weight").dtype()).isEqualTo(DType.Q4_0);
+    }
+  }
+
+  @Test
+  void aDryRunSaysSizeTimeAndDiskAndWritesNothing() throws IOException {
+    Run run = run("quantize", "--type", "Q4_0", "--out", folder.resolve("a.gguf"), "--dry-run");
+
+    assertThat(run.exitCode()).isZero();
+    assertThat(run.out())
+        .contains("would be 8.7 MB")
+        .contains("Q4_0")
+        .contains("It would take about")
+        .contains("The disk has");
+    try (var files = Files.list(folder)) {
+      assertThat(files).isEmpty();
+    }
+  }
+
+  @Test
+  void aFileThatIsThereIsNotReplacedUnasked() throws IOException {
+    Path file = folder.resolve("a.gguf");
+    Files.writeString(file, "precious");
+
+    Run refused = run("quantize", "--type", "Q8_0", "--out", file);
+
+    assertThat(refused.exitCode()).isEqualTo(7);
+    assertThat(refused.err()).contains("exists; add --force to replace it");
+    assertThat(file).hasContent("precious");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "--type Q3_X|2|the type \"Q3_X\" cannot be written",
+        "--type Q8_0 --tensor-type nonsense|2|--tensor-type takes REGEX=TYPE",
+        "--type Q8_0 --tensor-type (=Q4_0|2|is no regular expression",
+        "--type Q8_0 --keep-super-weights=maybe|2|takes lift or exact",
+        "--type Q8_0 --super-weights @catalog|2|add that one",
+        "--type Q8_0 --keep-super-weights --super-weights layers.99.mlp.down[1,2]|2|layers.99.mlp.down",
+      })
+  void whatCannotBeIsOneLine(String options, int exitCode, String line) {
+    String[] words = ("quantize " + options + " --out " + folder.resolve("a.gguf")).split(" ");
+
+    Run run = run((Object[]) words);
+
+    assertThat(run.exitCode()).isEqualTo(exitCode);
+    assertThat(run.err()).contains(line);
+    assertThat(run.err().lines()).hasSize(1);
+  }
+
+  @Test
+  void aConvertedModelAnswersAsItsOriginal() {
+    Path file = folder.resolve("books.gguf");
+
+    Run converted = run("convert", "--out", file);
+
+    assertThat(converted.exitCode()).as(converted.err()).isZero();
+    Run original = run("find", "--no-verify", "--quiet");
+    assertThat(run("find", file, "--no-verify", "--quiet").out()).isEqualTo(original.out());
+  }
+}
