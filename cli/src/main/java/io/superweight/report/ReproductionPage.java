@@ -17,8 +17,11 @@ import java.util.List;
 
 /** An experiment as one page that holds all it needs, and the page that leads to all of them. */
 public final class ReproductionPage {
-  /** Rows of a table that stays open; a longer one is folded. */
+  /** Rows of a table that stays open beside a chart; a longer one is folded. */
   private static final int OPEN_ROWS = 14;
+
+  /** Columns of words from which on rows are written as sentences below each other. */
+  private static final int SENTENCES = 4;
 
   private final StringBuilder html = new StringBuilder(1 << 16);
 
@@ -134,6 +137,11 @@ public final class ReproductionPage {
   }
 
   private void table(Table table) {
+    if (table.columns().stream().filter(column -> column.form() == Form.WORDS).count()
+        >= SENTENCES) {
+      entries(table);
+      return;
+    }
     boolean folded = table.rows().size() > OPEN_ROWS;
     boolean sources = table.rows().stream().map(Row::source).distinct().count() > 1;
     html.append(
@@ -163,6 +171,30 @@ public final class ReproductionPage {
       html.append("</tr>");
     }
     html.append("</tbody></table></div>").append(folded ? "</details>" : "");
+  }
+
+  /** A table of sentences, one below the other: in columns they would be as narrow as a word. */
+  private void entries(Table table) {
+    html.append("<h3>").append(Markup.text(table.title())).append("</h3><div class=\"entries\">");
+    for (Row row : table.rows()) {
+      html.append("<article><h4>").append(prose(words(table, row, 0)));
+      html.append(" <span class=\"between-words\">")
+          .append(prose(words(table, row, 1)))
+          .append("</span></h4><dl>");
+      for (int c = 2; c < row.cells().size(); c++) {
+        Column column = table.columns().get(c);
+        String text = words(table, row, c);
+        if (!text.isEmpty() && column.form() == Form.WORDS) {
+          fact(column.title(), prose(text));
+        }
+      }
+      html.append("</dl></article>");
+    }
+    html.append("</div>");
+  }
+
+  private static String words(Table table, Row row, int column) {
+    return CellText.of(row.cells().get(column), table.columns().get(column).form());
   }
 
   /**
