@@ -19,13 +19,15 @@ import java.util.regex.Pattern;
  * @param activations how activations are rounded; empty for not at all. Its channels are filled in
  *     for a model
  * @param smooth SmoothQuant's α; empty for none
+ * @param smoothDown whether the down projections' inputs are smoothed, too
  */
 public record Quantization(
     Optional<WeightQuantizer> weights,
     boolean clipSearched,
     boolean hold,
     Optional<ActivationQuantizer> activations,
-    Optional<Double> smooth) {
+    Optional<Double> smooth,
+    boolean smoothDown) {
 
   /** What can be written, line by line. */
   public static final String LANGUAGE =
@@ -73,6 +75,7 @@ public record Quantization(
     boolean searched = false;
     boolean hold = false;
     boolean shift = false;
+    boolean smoothDown = false;
     Levels.Step step = Levels.Step.CODE;
     ActivationQuantizer.Scale scale = null;
     int activationBits = 8;
@@ -100,6 +103,7 @@ public record Quantization(
           clip = searched ? new Clip.None() : clip(text, value);
         }
         case "hold" -> hold = flag(text, key, at);
+        case "smooth-down" -> smoothDown = flag(text, key, at);
         case "shift" -> shift = flag(text, key, at);
         case "delta" ->
             step =
@@ -150,6 +154,9 @@ public record Quantization(
     if (scale == null && ofActivations) {
       throw usage(text, "activations are not rounded: add act=token or act=tensor");
     }
+    if (smoothDown && smooth.isEmpty()) {
+      throw usage(text, "smooth-down needs an α: add smooth=0.5");
+    }
     if (!kind.equals("rtn") && (shift || step == Levels.Step.PAPER)) {
       throw usage(text, "shift and delta are of rtn2 … rtn8");
     }
@@ -180,7 +187,8 @@ public record Quantization(
                     java.util.Map.of(),
                     sinks,
                     sinkTokens)),
-        smooth);
+        smooth,
+        smoothDown);
   }
 
   private static boolean flag(String text, String key, int at) {
@@ -308,6 +316,7 @@ public record Quantization(
         false,
         hold,
         activations,
-        smooth);
+        smooth,
+        smoothDown);
   }
 }

@@ -62,7 +62,13 @@ public record Quantizer(Transformer model, List<Coordinate> held, List<int[]> ca
     List<ActivationTransform> transforms = new ArrayList<>(base.variant().transforms());
     List<WeightTransform> weights = new ArrayList<>(base.variant().weights());
     if (chosen.smooth().isPresent()) {
-      SmoothQuant smooth = SmoothQuant.calibrate(model, chosen.smooth().orElseThrow(), calibration);
+      SmoothQuant smooth =
+          SmoothQuant.calibrate(
+              model,
+              chosen.smooth().orElseThrow(),
+              chosen.smoothDown(),
+              skipped(chosen),
+              calibration);
       transforms.add(smooth.activations());
       weights.add(smooth.weights());
     }
@@ -131,8 +137,25 @@ public record Quantizer(Transformer model, List<Coordinate> held, List<int[]> ca
                     a.superActivation(),
                     a.sinks(),
                     a.sinks() == ActivationQuantizer.Sinks.PLAIN ? 0 : a.sinkTokens())));
-    how.smooth().ifPresent(alpha -> words.add("smooth " + alpha + " " + digest()));
+    how.smooth()
+        .ifPresent(alpha ->
+            words.add(
+                "smooth "
+                    + alpha
+                    + (how.smoothDown() ? " with down" : "")
+                    + " but "
+                    + skipped(how)
+                    + " of "
+                    + digest()));
     return String.join("; ", words);
+  }
+
+  /** First tokens that have no part in what is measured for SmoothQuant. */
+  private static int skipped(Quantization how) {
+    return how.activations()
+        .filter(a -> a.sinks() != ActivationQuantizer.Sinks.PLAIN)
+        .map(ActivationQuantizer::sinkTokens)
+        .orElse(0);
   }
 
   private String digest() {

@@ -38,25 +38,36 @@ public final class SmoothQuant {
   /** Factors by site, {@code [hidden]}. */
   private final Map<Site, float[]> factors;
 
-  private SmoothQuant(Map<Site, float[]> factors) {
+  /** Whether the inputs of the down projections are smoothed, too. */
+  private final boolean down;
+
+  private SmoothQuant(Map<Site, float[]> factors, boolean down) {
     this.factors = factors;
+    this.down = down;
   }
 
   /**
    * Measures a model on calibration text.
    *
    * @param alpha how much of the difficulty goes to the weights; the paper takes 0.85
+   * @param down whether the down projections' inputs are smoothed, too: their factors go into the
+   *     rows of up, in which the input is linear where the MLP is gated
+   * @param skipped first tokens of each text that are not looked at: those that are not rounded
    * @throws InputException of kind UNSUPPORTED where no norm with a weight precedes the
    *     projections, so that there is nothing to fold the factors into (OLMo 1, OLMo-2)
    */
-  public static SmoothQuant calibrate(Transformer model, double alpha, List<int[]> text) {
+  public static SmoothQuant calibrate(
+      Transformer model, double alpha, boolean down, int skipped, List<int[]> text) {
     requireFoldable(model);
+    if (down) {
+      requireGated(model);
+    }
     Map<Site, float[]> largest = new HashMap<>();
     Probe probe =
         new Probe() {
           @Override
           public boolean wants(Site site) {
-            return smoothed(site);
+            return smoothed(site) || (down && site.kind() == Site.Kind.DOWN_IN);
           }
 
           @Override
@@ -65,7 +76,7 @@ public final class SmoothQuant {
             float[] row = new float[values.cols()];
             for (int t = 0; t < values.rows(); t++) {
               values.row(t, row);
-              for (int c = 0; c < row.length; c++) {
+              for (int c = 0; values.tokens()[t] >= skipped && c < row.length; c++) {
                 most[c] = Math.max(most[c], Math.abs(row[c]));
               }
             }
@@ -76,7 +87,7 @@ public final class SmoothQuant {
     model
         .matrices()
         .forEach((part, matrix) -> {
-          Site site = inputOf(part);
+          Site site = inputOf(part, down);
           if (site != null) {
             float[] most = weights.computeIfAbsent(site, s -> new float[matrix.cols()]);
             widen(most, model, matrix);
@@ -105,7 +116,7 @@ public final class SmoothQuant {
       }
       factors.put(site, s);
     });
-    return new SmoothQuant(factors);
+    return new SmoothQuant(factors, down);
   }
 
   private static void requireFoldable(Transformer model) {
@@ -143,12 +154,13 @@ public final class SmoothQuant {
   }
 
   /** Where the input of a matrix flows, if it is smoothed; null for others. */
-  private static Site inputOf(String part) {
+  private static Site inputOf(String part, boolean down) {
     int layer = Integer.parseInt(part.substring(7, part.indexOf('.', 7)));
     String name = part.substring(part.indexOf('.', 7) + 1);
     return switch (name) {
       case "attn.q", "attn.k", "attn.v", "attn.qkv" -> Site.of(Site.Kind.ATTN_IN, layer);
       case "attn.o" -> null;
+      case "mlp.down" -> down ? Site.of(Site.Kind.DOWN_IN, layer) : null;
       default ->
           name.endsWith("down") || !name.startsWith("mlp.")
               ? null
@@ -156,12 +168,32 @@ public final class SmoothQuant {
     };
   }
 
+  private static Site ofDown(String up) {
+    return inputOf(up.replace(".mlp.up", ".mlp.down"), true);
+  }
+
+  private static void requireGated(Transformer model) {
+    boolean biased =
+        model.checkpoint().names().stream()
+            .anyMatch(name -> name.matches(".*(up_proj|ffn_up|gate_up_proj)\\.bias"));
+    if (!model.architecture().mlp().gated()
+        || model.architecture().mlp().experts().isPresent()
+        || biased) {
+      throw new InputException(
+          InputException.Kind.UNSUPPORTED,
+          "smooth-down: the factors go into the rows of up, which must be a dense, gated MLP's"
+              + " without bias; "
+              + model.architecture().family()
+              + " has another one: leave smooth-down out");
+    }
+  }
+
   /** Divides what flows. */
   public ActivationTransform activations() {
     return new ActivationTransform() {
       @Override
       public boolean wants(Site site) {
-        return factors.containsKey(site);
+        return smoothed(site) && factors.containsKey(site); // down's come divided
       }
 
       @Override
@@ -184,19 +216,20 @@ public final class SmoothQuant {
     return new WeightTransform() {
       @Override
       public boolean wants(String part) {
-        Site site = inputOf(part);
+        Site site = inputOf(part, down);
         return site != null && factors.containsKey(site);
       }
 
       @Override
       public void transform(String part, Buffer weights, Device device) {
-        float[] s = factors.get(inputOf(part));
+        float[] s = factors.get(inputOf(part, down));
+        float[] rows = down && part.endsWith(".mlp.up") ? factors.get(ofDown(part)) : null;
         MemorySegment data = device.host(weights);
         float[] row = new float[s.length];
         for (int r = 0; r < weights.rows(); r++) {
           MemorySegment.copy(data, FLOAT, 4L * r * row.length, row, 0, row.length);
           for (int c = 0; c < row.length; c++) {
-            row[c] *= s[c];
+            row[c] *= rows == null ? s[c] : s[c] / rows[r];
           }
           MemorySegment.copy(row, 0, data, FLOAT, 4L * r * row.length, row.length);
         }

@@ -148,6 +148,35 @@ class QuantizerTest {
   }
 
   @ParameterizedTest
+  @ValueSource(strings = {"llama1-mha", "qwen2", "phi3-mini", "gemma2"})
+  void smoothQuantOfDownProjectionsLeavesTheLogitsAsTheyAre(String name) {
+    fixture(
+        name,
+        model -> {
+          float[] got = logits(model, applied(model, "none:smooth=0.5,smooth-down").variant());
+          float[] wanted = logits(model, Variant.INTACT);
+          float largest = 0;
+          for (float value : wanted) {
+            largest = Math.max(largest, Math.abs(value));
+          }
+          for (int i = 0; i < wanted.length; i++) {
+            assertThat(got[i]).isCloseTo(wanted[i], within(1e-4f * largest));
+          }
+        });
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"gpt2", "mixtral-moe", "llama-bias-linear"})
+  void smoothQuantOfDownProjectionsIsRefusedWhereUpCannotTakeTheFactors(String name) {
+    fixture(
+        name,
+        model ->
+            assertThatThrownBy(() -> applied(model, "int8:act=token,smooth=0.5,smooth-down"))
+                .isInstanceOf(InputException.class)
+                .hasMessageContaining("leave smooth-down out"));
+  }
+
+  @ParameterizedTest
   @ValueSource(strings = {"olmo-0724", "olmo2"})
   void smoothQuantIsRefusedWhereNoNormTakesItsFactors(String name) {
     fixture(
