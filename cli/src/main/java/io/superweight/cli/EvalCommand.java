@@ -88,7 +88,7 @@ final class EvalCommand implements Runnable {
       result =
           new Sweep(
                   quantizations.models(open, edits.models(open)),
-                  evaluations,
+                  quantizations.evaluations(open, evaluations),
                   options.activationMemory())
               .run(open.transformer(), store, done -> show(done, progress));
       facts = open.facts();

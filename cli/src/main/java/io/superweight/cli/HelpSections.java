@@ -30,6 +30,7 @@ final class HelpSections {
                   "--preset",
                   "--windows",
                   "--window",
+                  "--prefix",
                   "--prompt",
                   "--ids",
                   "--bos",

@@ -4,6 +4,8 @@ import io.superweight.InputException;
 import io.superweight.catalog.Catalog;
 import io.superweight.edit.EditedModel;
 import io.superweight.edit.WeightSelector;
+import io.superweight.evaluate.Evaluation;
+import io.superweight.evaluate.Prefixed;
 import io.superweight.find.VerificationText;
 import io.superweight.model.Coordinate;
 import io.superweight.quantize.Indivisible;
@@ -55,6 +57,14 @@ final class QuantizeOptions {
               + "built-in prose")
   private Path calibration;
 
+  @Option(
+      names = "--prefix",
+      paramLabel = "TEXT",
+      description =
+          "Tokens before every request, not scored, as a key-value cache that is kept begins with them: where a super "
+              + "activation sits on the first token, whichever it is, it sits there. \"\\n\" is a line break")
+  private String prefix;
+
   private static final int WINDOW = 512;
   private static final int WINDOWS = 16;
 
@@ -74,8 +84,7 @@ final class QuantizeOptions {
       }
       return edited;
     }
-    List<Quantization> parsed =
-        quantize.stream().map(text -> Quantization.parse(text, indivisible())).toList();
+    List<Quantization> parsed = quantize.stream().map(text -> parsed(text, open)).toList();
     WeightSelector selector =
         new WeightSelector(
             open.transformer(),
@@ -98,6 +107,34 @@ final class QuantizeOptions {
       }
     }
     return List.copyOf(models);
+  }
+
+  private Quantization parsed(String text, OpenModel open) {
+    Quantization parsed = Quantization.parse(text, indivisible());
+    if (!parsed.ofPrefix()) {
+      return parsed;
+    }
+    if (prefix == null) {
+      throw usage("--quantize " + text + " leaves a prefix out of rounding: add --prefix TEXT");
+    }
+    return parsed.withPrefix(prefix(open).length);
+  }
+
+  private int[] prefix(OpenModel open) {
+    int[] ids = open.tokenizer().encode(prefix.replace("\\n", "\n"));
+    if (ids.length == 0) {
+      throw usage("--prefix \"" + prefix + "\" has no tokens: give it a word, or \\n");
+    }
+    return ids;
+  }
+
+  /** The evaluations with the prefix before each request, where one is asked for. */
+  List<Evaluation> evaluations(OpenModel open, List<Evaluation> plain) {
+    return prefix == null
+        ? plain
+        : plain.stream()
+            .map(of -> (Evaluation) new Prefixed(of, prefix(open), "\"" + prefix + "\""))
+            .toList();
   }
 
   private Indivisible indivisible() {

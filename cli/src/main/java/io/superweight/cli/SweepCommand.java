@@ -108,7 +108,7 @@ final class SweepCommand implements Runnable {
       Sweep sweep =
           new Sweep(
               quantizations.models(open, edits.models(open)),
-              evaluations,
+              quantizations.evaluations(open, evaluations),
               options.activationMemory());
       progress.stage("scoring");
       SweepResult result = sweep.run(open.transformer(), scores, done -> show(done, progress));

@@ -53,7 +53,8 @@ public record EightBits(
     TENSOR_NAIVE,
     TENSOR_HELD,
     TENSOR_PRECISE,
-    TENSOR_SMOOTHED
+    TENSOR_SMOOTHED,
+    TENSOR_SAVED
   }
 
   /**
@@ -75,7 +76,11 @@ public record EightBits(
           new Plan(Kind.TENSOR_SMOOTHED, "… SmoothQuant", "int8:act=tensor,smooth=0.85"),
           new Plan(Kind.TENSOR_HELD, "… super activation held", "int8:act=tensor,sa=largest"),
           new Plan(
-              Kind.TENSOR_PRECISE, "… first token not rounded", "int8:act=tensor,sinks=precise"));
+              Kind.TENSOR_PRECISE, "… first token not rounded", "int8:act=tensor,sinks=precise"),
+          new Plan(
+              Kind.TENSOR_SAVED,
+              "… and SmoothQuant, of down, too",
+              "int8:act=tensor,sinks=precise,smooth=0.5,smooth-down"));
 
   public EightBits {
     versions = List.copyOf(versions);
@@ -168,7 +173,11 @@ public record EightBits(
         + "); holding the super activation "
         + Phrases.value(value(0, Kind.HELD))
         + (Double.isNaN(share)
-            ? ": there is no loss to take back."
+            ? goal() == Kind.SMOOTHED
+                ? "; SmoothQuant, whose gain the paper counts in, gains nothing here ("
+                    + Phrases.value(value(0, Kind.SMOOTHED))
+                    + ")."
+                : ": there is no loss to take back."
             : String.format(
                     Locale.ROOT,
                     ", %.0f %% of the way to %s.",
@@ -186,7 +195,12 @@ public record EightBits(
             + Phrases.value(value(0, Kind.TENSOR_HELD))
             + " with the one largest scalar of each tensor held, "
             + Phrases.value(value(0, Kind.TENSOR_PRECISE))
-            + " with the first token left in high precision.");
+            + " with the first token left in high precision"
+            + (version(Kind.TENSOR_SAVED).isPresent()
+                ? ", "
+                    + Phrases.value(value(0, Kind.TENSOR_SAVED))
+                    + " with SmoothQuant of the rest besides, the down projections included."
+                : "."));
     if (version(Kind.SMOOTHED).isPresent()) {
       findings.add(
           "SmoothQuant: "

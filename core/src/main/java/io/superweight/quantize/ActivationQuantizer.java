@@ -15,6 +15,7 @@ import java.util.Set;
  *     SuperActivation#KNOWN}
  * @param sinks what is done about the first tokens
  * @param sinkTokens how many first tokens of a sequence that is about
+ * @param outlierRatio how many times the median token's largest magnitude makes an outlier
  */
 public record ActivationQuantizer(
     int bits,
@@ -23,7 +24,8 @@ public record ActivationQuantizer(
     SuperActivation superActivation,
     Map<Site, Set<Integer>> channels,
     Sinks sinks,
-    int sinkTokens) {
+    int sinkTokens,
+    double outlierRatio) {
 
   /** What shares a scale. */
   public enum Scale {
@@ -59,7 +61,12 @@ public record ActivationQuantizer(
     /** They are rounded with the scale of all others: larger values are cut off. */
     OUT_OF_SCALE,
     /** They are not rounded, and have no part in the scale of others. */
-    PRECISE
+    PRECISE,
+    /**
+     * The same for each token, wherever it stands, whose largest magnitude is more than so many
+     * times the median token's: PrefixQuant's way of telling outlier tokens.
+     */
+    OUTLIERS
   }
 
   public ActivationQuantizer {

@@ -20,6 +20,8 @@ import java.util.regex.Pattern;
  *     for a model
  * @param smooth SmoothQuant's α; empty for none
  * @param smoothDown whether the down projections' inputs are smoothed, too
+ * @param ofPrefix whether the tokens that are not rounded are those of a prefix, whose number is
+ *     not known yet
  */
 public record Quantization(
     Optional<WeightQuantizer> weights,
@@ -27,7 +29,8 @@ public record Quantization(
     boolean hold,
     Optional<ActivationQuantizer> activations,
     Optional<Double> smooth,
-    boolean smoothDown) {
+    boolean smoothDown,
+    boolean ofPrefix) {
 
   /** What can be written, line by line. */
   public static final String LANGUAGE =
@@ -43,8 +46,9 @@ public record Quantization(
       on=in+products (default): inputs of q, k, v, gate, up, down; both products of attention; on=in, on=in+o+products …
       sa=largest (of each tensor one scalar is replaced by the median and put back), sa=known (of the channels of \
       --hold's weights)
-      sinks=precise, sinks=out-of-scale, sink-tokens=N: the first N tokens (default 1) are not rounded, or have no \
-      part in the scale
+      sinks=precise: the first sink-tokens=N (default 1) are not rounded; sinks=prefix: those of --prefix; \
+      sinks=out-of-scale: they have no part in the scale; sinks=outliers:16: tokens beyond 16 times the median \
+      token's largest are not rounded
       smooth=0.85: SmoothQuant with that α, measured on --calibration\
       """;
 
@@ -84,6 +88,8 @@ public record Quantization(
     ActivationQuantizer.SuperActivation superActivation = ActivationQuantizer.SuperActivation.PLAIN;
     ActivationQuantizer.Sinks sinks = ActivationQuantizer.Sinks.PLAIN;
     int sinkTokens = 1;
+    double outlierRatio = 0;
+    boolean prefix = false;
     Optional<Double> smooth = Optional.empty();
     boolean ofWeights = false;
     boolean ofActivations = false;
@@ -128,13 +134,21 @@ public record Quantization(
                   case "known" -> ActivationQuantizer.SuperActivation.KNOWN;
                   default -> throw usage(text, "sa is largest or known");
                 };
-        case "sinks" ->
+        case "sinks" -> {
+          if (value.startsWith("outliers:")) {
+            outlierRatio = number(text, key, value.substring(9));
+            sinks = ActivationQuantizer.Sinks.OUTLIERS;
+          } else {
             sinks =
                 switch (value) {
-                  case "precise" -> ActivationQuantizer.Sinks.PRECISE;
+                  case "precise", "prefix" -> ActivationQuantizer.Sinks.PRECISE;
                   case "out-of-scale" -> ActivationQuantizer.Sinks.OUT_OF_SCALE;
-                  default -> throw usage(text, "sinks is precise or out-of-scale");
+                  default ->
+                      throw usage(text, "sinks is precise, prefix, out-of-scale or outliers:16");
                 };
+          }
+          prefix = value.equals("prefix");
+        }
         case "sink-tokens" -> sinkTokens = whole(text, key, value, 1, 1 << 20);
         case "smooth" -> {
           double alpha = number(text, key, value);
@@ -153,6 +167,9 @@ public record Quantization(
     }
     if (scale == null && ofActivations) {
       throw usage(text, "activations are not rounded: add act=token or act=tensor");
+    }
+    if (prefix && seen.contains("sink-tokens")) {
+      throw usage(text, "of a prefix all tokens are left out: leave sink-tokens out");
     }
     if (smoothDown && smooth.isEmpty()) {
       throw usage(text, "smooth-down needs an α: add smooth=0.5");
@@ -186,9 +203,11 @@ public record Quantization(
                     superActivation,
                     java.util.Map.of(),
                     sinks,
-                    sinkTokens)),
+                    sinkTokens,
+                    outlierRatio)),
         smooth,
-        smoothDown);
+        smoothDown,
+        prefix);
   }
 
   private static boolean flag(String text, String key, int at) {
@@ -317,6 +336,28 @@ public record Quantization(
         hold,
         activations,
         smooth,
-        smoothDown);
+        smoothDown,
+        ofPrefix);
+  }
+
+  /** With the tokens of {@code --prefix} as the first ones that are not rounded. */
+  public Quantization withPrefix(int tokens) {
+    return new Quantization(
+        weights,
+        clipSearched,
+        hold,
+        activations.map(a ->
+            new ActivationQuantizer(
+                a.bits(),
+                a.scale(),
+                a.sites(),
+                a.superActivation(),
+                a.channels(),
+                a.sinks(),
+                tokens,
+                a.outlierRatio())),
+        smooth,
+        smoothDown,
+        false);
   }
 }

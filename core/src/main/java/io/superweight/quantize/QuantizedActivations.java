@@ -50,17 +50,27 @@ public final class QuantizedActivations implements ActivationTransform {
     }
     int most = (1 << (how.bits() - 1)) - 1;
     boolean whole = how.scale() == ActivationQuantizer.Scale.TENSOR;
-    float tensor = whole ? tensorScale(x, rows, cols, tokens, most) : 0;
+    float[] ofToken = new float[rows];
+    IntStream.range(0, rows).parallel().forEach(t -> ofToken[t] = largest(x, t * cols, cols));
+    boolean[] precise = new boolean[rows];
+    float tensor = 0;
+    float outlier =
+        how.sinks() == ActivationQuantizer.Sinks.OUTLIERS
+            ? (float) how.outlierRatio() * Selection.median(ofToken)
+            : Float.POSITIVE_INFINITY;
+    for (int t = 0; t < rows; t++) {
+      boolean first = tokens[t] < how.sinkTokens();
+      precise[t] =
+          ofToken[t] > outlier || (first && how.sinks() == ActivationQuantizer.Sinks.PRECISE);
+      boolean counts =
+          !precise[t] && !(first && how.sinks() == ActivationQuantizer.Sinks.OUT_OF_SCALE);
+      tensor = counts ? Math.max(tensor, ofToken[t]) : tensor;
+    }
+    float shared = tensor / most;
     IntStream.range(0, rows)
         .parallel()
-        .forEach(t -> {
-          boolean sink = tokens[t] < how.sinkTokens();
-          if (sink && how.sinks() == ActivationQuantizer.Sinks.PRECISE) {
-            return;
-          }
-          float scale = whole ? tensor : largest(x, t * cols, cols) / most;
-          roundRow(x, t * cols, cols, scale, most);
-        });
+        .filter(t -> !precise[t])
+        .forEach(t -> roundRow(x, t * cols, cols, whole ? shared : ofToken[t] / most, most));
     for (int i = 0; i < held.length; i++) {
       x[held[i]] = original[i];
     }
@@ -74,17 +84,6 @@ public final class QuantizedActivations implements ActivationTransform {
     for (int i = from; i < from + count; i++) {
       x[i] = Math.clamp((float) Math.rint(x[i] / scale), -most, most) * scale;
     }
-  }
-
-  private float tensorScale(float[] x, int rows, int cols, int[] tokens, int most) {
-    float largest = 0;
-    for (int t = 0; t < rows; t++) {
-      boolean sink = tokens[t] < how.sinkTokens();
-      if (!sink || how.sinks() == ActivationQuantizer.Sinks.PLAIN) {
-        largest = Math.max(largest, largest(x, t * cols, cols));
-      }
-    }
-    return largest / most;
   }
 
   private static float largest(float[] x, int from, int count) {

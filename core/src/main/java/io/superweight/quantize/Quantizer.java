@@ -113,7 +113,8 @@ public record Quantizer(Transformer model, List<Coordinate> held, List<int[]> ca
         how.superActivation(),
         channels,
         how.sinks(),
-        how.sinkTokens());
+        how.sinkTokens(),
+        how.outlierRatio());
   }
 
   /** Equal for equal quantizations of one model, whatever they were written like. */
@@ -130,13 +131,17 @@ public record Quantizer(Transformer model, List<Coordinate> held, List<int[]> ca
             words.add(
                 String.format(
                     Locale.ROOT,
-                    "activations %d %s %s %s %s %d",
+                    "activations %d %s %s %s %s %s",
                     a.bits(),
                     a.scale(),
                     a.sites().stream().sorted().toList(),
                     a.superActivation(),
                     a.sinks(),
-                    a.sinks() == ActivationQuantizer.Sinks.PLAIN ? 0 : a.sinkTokens())));
+                    switch (a.sinks()) {
+                      case PLAIN -> "";
+                      case OUTLIERS -> a.outlierRatio();
+                      case PRECISE, OUT_OF_SCALE -> a.sinkTokens();
+                    })));
     how.smooth()
         .ifPresent(alpha ->
             words.add(
@@ -153,7 +158,9 @@ public record Quantizer(Transformer model, List<Coordinate> held, List<int[]> ca
   /** First tokens that have no part in what is measured for SmoothQuant. */
   private static int skipped(Quantization how) {
     return how.activations()
-        .filter(a -> a.sinks() != ActivationQuantizer.Sinks.PLAIN)
+        .filter(a ->
+            a.sinks() != ActivationQuantizer.Sinks.PLAIN
+                && a.sinks() != ActivationQuantizer.Sinks.OUTLIERS)
         .map(ActivationQuantizer::sinkTokens)
         .orElse(0);
   }

@@ -38,7 +38,8 @@ class QuantizedActivationsTest {
 
   private static ActivationQuantizer how(
       Scale scale, SuperActivation held, Map<Site, Set<Integer>> channels, Sinks sinks) {
-    return new ActivationQuantizer(8, scale, Set.of(Site.Kind.MLP_IN), held, channels, sinks, 1);
+    return new ActivationQuantizer(
+        8, scale, Set.of(Site.Kind.MLP_IN), held, channels, sinks, 1, 10);
   }
 
   private static float[] random(long seed, int count) {
@@ -131,6 +132,27 @@ class QuantizedActivationsTest {
         assertThat(a).isEqualTo(b);
       }
     }
+  }
+
+  @Test
+  void outlierTokensAreToldByTheMedianTokenAndLeftAsTheyAre() {
+    float[] x = random(6, 9 * 16);
+    x[4 * 16 + 3] = 400f;
+    x[7 * 16 + 9] = -90f;
+    float[] got = rounded(how(Scale.TENSOR, SuperActivation.PLAIN, Map.of(), Sinks.OUTLIERS), x, 9);
+    float[] others = new float[7 * 16];
+    int at = 0;
+    for (int t = 0; t < 9; t++) {
+      if (t == 4 || t == 7) {
+        assertThat(Arrays.copyOfRange(got, 16 * t, 16 * t + 16))
+            .isEqualTo(Arrays.copyOfRange(x, 16 * t, 16 * t + 16));
+      } else {
+        System.arraycopy(x, 16 * t, others, 16 * at++, 16);
+      }
+    }
+    float[] alone =
+        rounded(how(Scale.TENSOR, SuperActivation.PLAIN, Map.of(), Sinks.PLAIN), others, 7);
+    assertThat(Arrays.copyOf(got, 16)).isEqualTo(Arrays.copyOf(alone, 16));
   }
 
   @Test
