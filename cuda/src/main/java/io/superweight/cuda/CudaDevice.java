@@ -58,13 +58,15 @@ final class CudaDevice implements Device, KeptWeights.Owner {
   private static final int QUERIES = 32;
 
   private static final int ROUNDED_QUERIES = 128;
-  private static final int ROUNDED_KEYS = 64;
 
   /** Fewer queries are not worth rounding all keys for. */
   private static final int FEWEST_ROUNDED_QUERIES = 16;
 
   /** Pinned memory for arrays on their way to a kernel, and its image on the GPU. */
   private static final int ARRAY_BYTES = 4 << 20;
+
+  /** Rows of x that a product in bfloat16 takes at a time: more are slower on a Hopper card. */
+  private static final int PRODUCT_ROWS = 2048;
 
   /** Elements of a matrix that are widened at a time. */
   private static final long WIDENED = 64L << 20;
@@ -226,7 +228,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
 
   @Override
   public Portions portions() {
-    return new Portions(4096, 2048, 65_536);
+    return new Portions(8192, 8192, 32_768);
   }
 
   // ---- memory
@@ -586,38 +588,12 @@ final class CudaDevice implements Device, KeptWeights.Owner {
       long weights = address(w);
       if (out == CublasLt.BF16) {
         long result = values.writeRounded(to);
-        if (products.multiply(
-            weights,
-            w.transposed(),
-            from,
-            CublasLt.BF16,
-            result,
-            CublasLt.BF16,
-            n,
-            m,
-            n,
-            k,
-            false,
-            workspace,
-            stream)) {
+        if (multiplyRounded(from, weights, w.transposed(), result, CublasLt.BF16, m, n, k, false)) {
           return true;
         }
       }
       long result = added ? values.update(to) : values.write(to);
-      if (!products.multiply(
-          weights,
-          w.transposed(),
-          from,
-          CublasLt.BF16,
-          result,
-          CublasLt.F32,
-          n,
-          m,
-          n,
-          k,
-          added,
-          workspace,
-          stream)) {
+      if (!multiplyRounded(from, weights, w.transposed(), result, CublasLt.F32, m, n, k, added)) {
         if (added) {
           return false;
         }
@@ -645,6 +621,36 @@ final class CudaDevice implements Device, KeptWeights.Owner {
           room,
           elements);
       multiplyF32(from, room, w.transposed(), result + 4L * row, m, count, k, n);
+    }
+    return true;
+  }
+
+  /** In pieces of about so many rows as keep the processors busy and the caches warm. */
+  private boolean multiplyRounded(
+      long x, long w, boolean transposed, long y, int out, int m, int n, int k, boolean added) {
+    int parts = Math.max(1, (m + PRODUCT_ROWS / 2) / PRODUCT_ROWS);
+    int rows = ((m + parts - 1) / parts + 127) / 128 * 128;
+    for (int row = 0; row < m; row += rows) {
+      long size = out == CublasLt.BF16 ? 2 : 4;
+      if (!products.multiply(
+          w,
+          transposed,
+          x + 2L * row * k,
+          CublasLt.BF16,
+          y + size * row * n,
+          out,
+          n,
+          Math.min(rows, m - row),
+          n,
+          k,
+          added,
+          workspace,
+          stream)) {
+        if (row > 0) {
+          throw new IllegalStateException("a product of fewer rows is not to be had");
+        }
+        return false;
+      }
     }
     return true;
   }
@@ -1139,7 +1145,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
         y,
         (from, added, factor, out32, out16) ->
             launch(
-                "rmsNorm",
+                has("rmsNorm" + x.cols()) ? "rmsNorm" + x.cols() : "rmsNorm",
                 x.rows(),
                 1,
                 1,
@@ -1290,7 +1296,8 @@ final class CudaDevice implements Device, KeptWeights.Owner {
       long ks = values.readRounded(k);
       long vs = values.readRounded(v);
       long to = values.writeRounded(out);
-      int shared = (ROUNDED_QUERIES + 6 * ROUNDED_KEYS) * d * 2 + 1024;
+      int keys = d; // that are brought at a time, in three turns
+      int shared = (ROUNDED_QUERIES + 6 * keys) * d * 2 + 1024;
       String kernel = "attendRounded" + d;
       driver.allowSharedMemory(function(kernel), shared);
       double log2e = 1 / Math.log(2);

@@ -334,54 +334,75 @@ __device__ __forceinline__ float normed(float x, float inverse, const float* wei
   return weight ? normal * (weight[c] + offset) : normal;
 }
 
+/** In float32 where that cannot overflow: the reciprocal root in float64 takes longer than the row. */
+__device__ __forceinline__ float inverseRoot(double squares, int cols, float epsilon) {
+  float mean = (float)squares / cols;
+  return mean < 1e37f ? 1 / sqrtf(mean + epsilon) : (float)(1 / sqrt(squares / cols + epsilon));
+}
+
+/** A row of N · 1 024 values stays in registers. Parameters as of rmsNorm. */
+template <int N>
+__device__ __forceinline__ void rmsNormHeld(float* x, const float* added, float factor, const float* weight, float offset,
+    float epsilon, float* out32, u16* out16) {
+  const int cols = N * 1024;
+  i64 base = (i64)blockIdx.x * cols;
+  float4 v[N];
+  float sum = 0;
+#pragma unroll
+  for (int j = 0; j < N; j++) {
+    v[j] = ((const float4*)(x + base))[j * 256 + threadIdx.x];
+  }
+  if (added) {
+#pragma unroll
+    for (int j = 0; j < N; j++) {
+      float4 a = ((const float4*)(added + base))[j * 256 + threadIdx.x];
+      v[j].x = v[j].x + factor * a.x;
+      v[j].y = v[j].y + factor * a.y;
+      v[j].z = v[j].z + factor * a.z;
+      v[j].w = v[j].w + factor * a.w;
+      ((float4*)(x + base))[j * 256 + threadIdx.x] = v[j];
+    }
+  }
+#pragma unroll
+  for (int j = 0; j < N; j++) {
+    sum = fmaf(v[j].x, v[j].x, sum);
+    sum = fmaf(v[j].y, v[j].y, sum);
+    sum = fmaf(v[j].z, v[j].z, sum);
+    sum = fmaf(v[j].w, v[j].w, sum);
+  }
+  float inverse = inverseRoot(sumOfBlock(sum), cols, epsilon);
+#pragma unroll
+  for (int j = 0; j < N; j++) {
+    int c = 4 * (j * 256 + threadIdx.x);
+    float4 w = weight ? *(const float4*)(weight + c) : make_float4(1, 1, 1, 1);
+    float o = weight ? offset : 0;
+    float4 r = make_float4(v[j].x * inverse * (w.x + o), v[j].y * inverse * (w.y + o), v[j].z * inverse * (w.z + o),
+        v[j].w * inverse * (w.w + o));
+    if (out16) {
+      ((uint2*)(out16 + base))[c / 4] = make_uint2(pack(r.x, r.y), pack(r.z, r.w));
+    } else {
+      ((float4*)(out32 + base))[c / 4] = r;
+    }
+  }
+}
+
+#define RMS_NORM_HELD(N, COLS)                                                                                                  \
+  GLOBAL void __launch_bounds__(256) rmsNorm##COLS(float* x, const float* added, float factor, const float* weight,             \
+      float offset, float epsilon, float* out32, u16* out16, int cols) {                                                        \
+    rmsNormHeld<N>(x, added, factor, weight, offset, epsilon, out32, out16);                                                    \
+  }
+RMS_NORM_HELD(1, 1024)
+RMS_NORM_HELD(2, 2048)
+RMS_NORM_HELD(3, 3072)
+RMS_NORM_HELD(4, 4096)
+RMS_NORM_HELD(5, 5120)
+RMS_NORM_HELD(8, 8192)
+
 /** out32 or out16; before it, where added is not null, x += factor · added. */
 GLOBAL void rmsNorm(float* x, const float* added, float factor, const float* weight, float offset, float epsilon, float* out32,
     u16* out16, int cols) {
   i64 base = (i64)blockIdx.x * cols;
   double squares = 0;
-  if (cols % 1024 == 0 && cols <= 8192) { // the row stays in registers
-    float4 v[8];
-    int n = cols / 1024;
-    float sum = 0;
-#pragma unroll
-    for (int j = 0; j < 8; j++) {
-      if (j < n) {
-        i64 at = base / 4 + j * 256 + threadIdx.x;
-        v[j] = ((float4*)x)[at];
-        if (added) {
-          float4 a = ((const float4*)added)[at];
-          v[j].x = v[j].x + factor * a.x;
-          v[j].y = v[j].y + factor * a.y;
-          v[j].z = v[j].z + factor * a.z;
-          v[j].w = v[j].w + factor * a.w;
-          ((float4*)x)[at] = v[j];
-        }
-        sum = fmaf(v[j].x, v[j].x, sum);
-        sum = fmaf(v[j].y, v[j].y, sum);
-        sum = fmaf(v[j].z, v[j].z, sum);
-        sum = fmaf(v[j].w, v[j].w, sum);
-      }
-    }
-    squares = sumOfBlock(sum);
-    float inverse = (float)(1 / sqrt(squares / cols + epsilon));
-#pragma unroll
-    for (int j = 0; j < 8; j++) {
-      if (j < n) {
-        int c = 4 * (j * 256 + threadIdx.x);
-        float4 r;
-        r.x = normed(v[j].x, inverse, weight, offset, c);
-        r.y = normed(v[j].y, inverse, weight, offset, c + 1);
-        r.z = normed(v[j].z, inverse, weight, offset, c + 2);
-        r.w = normed(v[j].w, inverse, weight, offset, c + 3);
-        if (out16) {
-          ((uint2*)out16)[(base + c) / 4] = make_uint2(pack(r.x, r.y), pack(r.z, r.w));
-        } else {
-          ((float4*)out32)[(base + c) / 4] = r;
-        }
-      }
-    }
-    return;
-  }
   for (int c = threadIdx.x; c < cols; c += blockDim.x) {
     float value = x[base + c];
     if (added) {
@@ -390,8 +411,7 @@ GLOBAL void rmsNorm(float* x, const float* added, float factor, const float* wei
     }
     squares += (double)value * value;
   }
-  squares = sumOfBlock(squares);
-  float inverse = (float)(1 / sqrt(squares / cols + epsilon));
+  float inverse = inverseRoot(sumOfBlock(squares), cols, epsilon);
   for (int c = threadIdx.x; c < cols; c += blockDim.x) {
     float r = normed(x[base + c], inverse, weight, offset, c);
     if (out16) {
@@ -439,6 +459,27 @@ GLOBAL void rope(float* x32, u16* x16, int cols, int headDim, const float* cos, 
   i64 base = (i64)blockIdx.x * cols;
   i64 table = (i64)positions[blockIdx.x] * pairs;
   int heads = cols / headDim;
+  if (x16 && !interleaved && pairs % 8 == 0 && headDim % 8 == 0) { // eight neighbouring pairs a thread
+    int eights = pairs / 8;
+    for (int t = threadIdx.x; t < heads * eights; t += blockDim.x) {
+      int head = t / eights, i = 8 * (t % eights);
+      uint4* first = (uint4*)(x16 + base + head * headDim + i);
+      uint4* second = (uint4*)(x16 + base + head * headDim + i + pairs);
+      uint4 as = *first, bs = *second;
+      u32* a = (u32*)&as;
+      u32* b = (u32*)&bs;
+#pragma unroll
+      for (int j = 0; j < 4; j++) {
+        float2 c = *(const float2*)(cos + table + i + 2 * j), n = *(const float2*)(sin + table + i + 2 * j);
+        u32 p = a[j], q = b[j];
+        a[j] = pack(lowOf(p) * c.x - lowOf(q) * n.x, highOf(p) * c.y - highOf(q) * n.y);
+        b[j] = pack(lowOf(q) * c.x + lowOf(p) * n.x, highOf(q) * c.y + highOf(p) * n.y);
+      }
+      *first = as;
+      *second = bs;
+    }
+    return;
+  }
   if (x16 && !interleaved && pairs % 2 == 0 && headDim % 2 == 0) { // two neighbouring pairs a thread
     int half = pairs / 2;
     for (int t = threadIdx.x; t < heads * half; t += blockDim.x) {
@@ -521,14 +562,8 @@ __device__ __forceinline__ Best better(Best a, Best b) {
   return b.value > a.value || (b.value == a.value && b.index < a.index) ? b : a;
 }
 
-/** The first column of the largest value; a NaN wins only in column 0. */
-__device__ Best bestOfRow(const float* x, int cols) {
+__device__ Best bestOfBlock(Best best) {
   __shared__ Best partial[32];
-  Best best = {NEGATIVE_INFINITY, 0x7fffffff};
-  for (int c = threadIdx.x; c < cols; c += blockDim.x) {
-    Best next = {x[c], c};
-    best = better(best, next);
-  }
   for (int s = 16; s > 0; s >>= 1) {
     Best other = {__shfl_xor_sync(FULL, best.value, s), __shfl_xor_sync(FULL, best.index, s)};
     best = better(best, other);
@@ -542,36 +577,73 @@ __device__ Best bestOfRow(const float* x, int cols) {
   for (int w = 1; w < blockDim.x / 32; w++) {
     best = better(best, partial[w]);
   }
+  return best;
+}
+
+/** What a row of logits amounts to: the largest value, its first column, log Σ exp. */
+struct RowFacts {
+  Best best;
+  double logSumExp;
+};
+
+/** One thread's part of a row, the sum relative to the largest value so far. */
+struct Running {
+  Best best;
+  float sum;
+
+  __device__ __forceinline__ void take(float x0, float x1, float x2, float x3, int c) {
+    float most = fmaxf(fmaxf(x0, x1), fmaxf(x2, x3));
+    if (most > best.value) {
+      sum *= expf(best.value - most);
+      best.value = most;
+      best.index = x0 == most ? c : x1 == most ? c + 1 : x2 == most ? c + 2 : c + 3;
+    }
+    if (best.value != NEGATIVE_INFINITY || x0 != x0 || x1 != x1 || x2 != x2 || x3 != x3) {
+      sum += (expf(x0 - best.value) + expf(x1 - best.value)) + (expf(x2 - best.value) + expf(x3 - best.value));
+    }
+  }
+};
+
+/** A NaN is the largest only in column 0, and makes the sum one. */
+__device__ RowFacts factsOfRow(const float* x, int cols) {
+  Running mine = {{NEGATIVE_INFINITY, 0x7fffffff}, 0};
+  int fours = cols % 4 == 0 && ((u64)x & 15) == 0 ? cols / 4 : 0;
+  for (int i = threadIdx.x; i < fours; i += blockDim.x) {
+    float4 v = ((const float4*)x)[i];
+    mine.take(v.x, v.y, v.z, v.w, 4 * i);
+  }
+  for (int c = 4 * fours + threadIdx.x; c < cols; c += blockDim.x) {
+    mine.take(x[c], NEGATIVE_INFINITY, NEGATIVE_INFINITY, NEGATIVE_INFINITY, c);
+  }
+  Best best = bestOfBlock(mine.best);
+  double part = mine.sum == 0 ? 0 : mine.sum * (double)expf(mine.best.value - best.value);
+  if (mine.sum != mine.sum) {
+    part = mine.sum;
+  }
+  RowFacts facts;
+  facts.logSumExp = best.value + log(sumOfBlock(part));
   if (x[0] != x[0] || best.index == 0x7fffffff) {
     best.value = x[0];
     best.index = 0;
   }
-  return best;
-}
-
-__device__ double logSumExpOfRow(const float* x, int cols, float max) {
-  double sum = 0;
-  for (int c = threadIdx.x; c < cols; c += blockDim.x) {
-    sum += expf(x[c] - max);
-  }
-  return max + log(sumOfBlock(sum));
+  facts.best = best;
+  return facts;
 }
 
 GLOBAL void logitBlock(const float* x, const int* targets, double* logSumExp, int* argMax, float* largest, float* target, int cols) {
   const float* row = x + (i64)blockIdx.x * cols;
-  Best best = bestOfRow(row, cols);
-  double lse = logSumExpOfRow(row, cols, best.value);
+  RowFacts facts = factsOfRow(row, cols);
   if (threadIdx.x == 0) {
-    logSumExp[blockIdx.x] = lse;
-    argMax[blockIdx.x] = best.index;
-    largest[blockIdx.x] = best.value;
+    logSumExp[blockIdx.x] = facts.logSumExp;
+    argMax[blockIdx.x] = facts.best.index;
+    largest[blockIdx.x] = facts.best.value;
     int t = targets[blockIdx.x];
     target[blockIdx.x] = t < 0 ? __int_as_float(0x7fc00000) : row[t];
   }
 }
 
 GLOBAL void argMaxRows(const float* x, int* result, int cols) {
-  Best best = bestOfRow(x + (i64)blockIdx.x * cols, cols);
+  Best best = factsOfRow(x + (i64)blockIdx.x * cols, cols).best;
   if (threadIdx.x == 0) {
     result[blockIdx.x] = best.index;
   }
@@ -580,8 +652,8 @@ GLOBAL void argMaxRows(const float* x, int* result, int cols) {
 GLOBAL void divergence(const float* p, const float* q, double* result, int cols) {
   const float* a = p + (i64)blockIdx.x * cols;
   const float* b = q + (i64)blockIdx.x * cols;
-  double pLog = logSumExpOfRow(a, cols, bestOfRow(a, cols).value);
-  double qLog = logSumExpOfRow(b, cols, bestOfRow(b, cols).value);
+  double pLog = factsOfRow(a, cols).logSumExp;
+  double qLog = factsOfRow(b, cols).logSumExp;
   double sum = 0;
   for (int c = threadIdx.x; c < cols; c += blockDim.x) {
     double logP = a[c] - pLog;
@@ -797,23 +869,44 @@ __device__ __forceinline__ void values64(float* o, const u32* p, u64 v) {
       : R8(o, 0), R8(o, 8), R8(o, 16), R8(o, 24)
       : "r"(p[0]), "r"(p[1]), "r"(p[2]), "r"(p[3]), "l"(v));
 }
-#endif
+/** Keeps the compiler from moving what reads or writes these across a wait. */
+template <int N>
+__device__ __forceinline__ void settle(float* r) {
+#pragma unroll
+  for (int i = 0; i < N; i++) {
+    asm volatile("" : "+f"(r[i])::"memory");
+  }
+}
 
-/** Masks, soft-max step of 16 rows × 64 keys in a warp's registers; gives the weights in bfloat16 as the next product's input. */
-template <int D, int COLUMNS>
-__device__ __forceinline__ void softmaxStep(float* s, float* o, float* most, float* total, u32* p, int from, int row, int first0,
-    int last0, bool mask, float scaleLog2, float cap) {
+/** s[64 × 128] likewise. */
+__device__ __forceinline__ void scores128(float* s, u64 q, u64 k, int keep) {
+  asm volatile(
+      "{\n.reg .pred p;\nsetp.ne.b32 p, %66, 0;\n"
+      "wgmma.mma_async.sync.aligned.m64n128k16.f32.bf16.bf16 "
+      "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
+      "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31, "
+      "%32, %33, %34, %35, %36, %37, %38, %39, %40, %41, %42, %43, %44, %45, %46, %47, "
+      "%48, %49, %50, %51, %52, %53, %54, %55, %56, %57, %58, %59, %60, %61, %62, %63}, "
+      "%64, %65, p, 1, 1, 0, 0;\n}\n"
+      : R8(s, 0), R8(s, 8), R8(s, 16), R8(s, 24), R8(s, 32), R8(s, 40), R8(s, 48), R8(s, 56)
+      : "l"(q), "l"(k), "r"(keep));
+}
+
+/** Masks and exponentials of 16 rows × KEYS in a warp's registers; keep is what earlier sums shrink by. */
+template <int KEYS>
+__device__ __forceinline__ void weigh(float* s, float* most, float* total, float* keep, int from, int first0, int last0, bool mask,
+    float scaleLog2, float cap) {
   int lane = threadIdx.x % 32;
   if (cap > 0) {
 #pragma unroll
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < KEYS / 2; i++) {
       s[i] = cap * 1.44269504f * tanhf(s[i] * scaleLog2);
     }
     scaleLog2 = 1;
   }
   if (mask) {
 #pragma unroll
-    for (int i = 0; i < 32; i++) {
+    for (int i = 0; i < KEYS / 2; i++) {
       int key = from + i / 4 * 8 + lane % 4 * 2 + i % 2;
       int shift = i % 4 < 2 ? 0 : 8;
       s[i] = first0 + shift <= key && key <= last0 + shift ? s[i] : NEGATIVE_INFINITY;
@@ -823,118 +916,176 @@ __device__ __forceinline__ void softmaxStep(float* s, float* o, float* most, flo
   for (int half = 0; half < 2; half++) {
     float best = most[half];
 #pragma unroll
-    for (int i = 0; i < 16; i++) {
+    for (int i = 0; i < KEYS / 4; i++) {
       best = fmaxf(best, s[i / 2 * 4 + half * 2 + i % 2]);
     }
     best = fmaxf(best, __shfl_xor_sync(FULL, best, 1));
     best = fmaxf(best, __shfl_xor_sync(FULL, best, 2));
     float base = best == NEGATIVE_INFINITY ? 0 : best * scaleLog2;
-    float keep = exp2Fast(fmaf(most[half], scaleLog2, -base));
+    keep[half] = exp2Fast(fmaf(most[half], scaleLog2, -base));
     most[half] = best;
     float sum = 0;
 #pragma unroll
-    for (int i = 0; i < 16; i++) {
+    for (int i = 0; i < KEYS / 4; i++) {
       int at = i / 2 * 4 + half * 2 + i % 2;
       s[at] = exp2Fast(fmaf(s[at], scaleLog2, -base));
       sum += s[at];
     }
-    total[half] = fmaf(total[half], keep, sum);
-#pragma unroll
-    for (int i = 0; i < COLUMNS; i++) {
-      o[i * 4 + half * 2] *= keep;
-      o[i * 4 + half * 2 + 1] *= keep;
-    }
-  }
-#pragma unroll
-  for (int i = 0; i < 16; i++) {
-    p[i] = pack(s[2 * i], s[2 * i + 1]);
+    total[half] = fmaf(total[half], keep[half], sum);
   }
 }
 
-#ifdef WGMMA
 /**
- * 128 queries of one head in two warp groups, 64 keys at a time, three pieces of keys and values on their way. The first block
- * of a sequence's queries comes last: it has the least to do. Shared memory: 128 · D + 6 · 64 · D elements, and 1 024 bytes.
+ * 64 queries of one head for each of two warp groups, KEYS keys at a time, the next ones on their way. The scores of a piece are
+ * multiplied while the values of the one before it are added, and its weights are made meanwhile. With TURNS one group multiplies
+ * while the other makes weights. Shared memory: (GROUPS · 64 + 6 · KEYS) · D elements, and 1 024 bytes.
  */
-template <int D>
-__device__ void attendRounded(const u16* q, const u16* k, const u16* v, u16* out, const Tile* tiles, int heads, int keyHeads,
-    float scaleLog2, float cap, int window) {
+template <int D, int KEYS, int GROUPS, bool TURNS>
+__device__ __forceinline__ void attendRounded(const u16* q, const u16* k, const u16* v, u16* out, const Tile* tiles, int heads,
+    int keyHeads, float scaleLog2, float cap, int window) {
   extern __shared__ float shared[];
-  u32 base = (sharedAddress(shared) + 1023) & ~1023u;
-  u32 qs = base;
-  const u32 PIECE = 64 * D * 2;
-  u32 ks = qs + 128 * D * 2, vs = ks + 3 * PIECE;
+  const int THREADS = 128 * GROUPS;
+  const u32 PIECE = KEYS * D * 2;
+  u32 qs = (sharedAddress(shared) + 1023) & ~1023u;
+  u32 ks = qs + GROUPS * 64 * D * 2, vs = ks + 3 * PIECE;
   Tile tile = tiles[blockIdx.y];
   int head = blockIdx.x, keyHead = head * keyHeads / heads;
   i64 qStride = (i64)heads * D, kStride = (i64)keyHeads * D;
   const u16* keys = k + (i64)tile.keyRow * kStride + keyHead * D;
   const u16* values = v + (i64)tile.keyRow * kStride + keyHead * D;
-  int group = threadIdx.x / 128, warp = threadIdx.x % 128 / 32, lane = threadIdx.x % 32;
+  int group = __shfl_sync(FULL, threadIdx.x / 128, 0), warp = threadIdx.x % 128 / 32, lane = threadIdx.x % 32;
   int end = tile.position + tile.queries;
-  int start = window == 0 ? 0 : max(0, tile.position - window + 1) / 64 * 64;
-  int pieces = (end - start + 63) / 64;
-  // Queries as two matrices of 64 rows.
+  int start = window == 0 ? 0 : max(0, tile.position - window + 1) / KEYS * KEYS;
+  int pieces = (end - start + KEYS - 1) / KEYS;
 #pragma unroll
-  for (int g = 0; g < 2; g++) {
-    int rows = min(64, tile.queries - 64 * g);
-    bring<64, D, 256>(qs + g * PIECE, q + (i64)(tile.queryRow + 64 * g) * qStride + head * D, qStride, max(rows, 0));
+  for (int g = 0; g < GROUPS; g++) {
+    int rows = tile.queries - 64 * g;
+    bring<64, D, THREADS>(qs + g * 64 * D * 2, q + (i64)(tile.queryRow + 64 * g) * qStride + head * D, qStride, max(rows, 0));
   }
-  bring<64, D, 256>(ks, keys + start * kStride, kStride, end - start);
-  bring<64, D, 256>(vs, values + start * kStride, kStride, end - start);
+  bring<KEYS, D, THREADS>(ks, keys + start * kStride, kStride, end - start);
+  bring<KEYS, D, THREADS>(vs, values + start * kStride, kStride, end - start);
   commitCopies();
-  if (pieces > 1) {
-    bring<64, D, 256>(ks + PIECE, keys + (start + 64) * kStride, kStride, end - start - 64);
-    bring<64, D, 256>(vs + PIECE, values + (start + 64) * kStride, kStride, end - start - 64);
-  }
-  commitCopies();
-  float o[D / 2], s[32];
-  u32 p[16];
+  float o[D / 2], s[KEYS / 2];
+  u32 p[KEYS / 4];
 #pragma unroll
   for (int i = 0; i < D / 2; i++) {
     o[i] = 0;
   }
-  float most[2] = {NEGATIVE_INFINITY, NEGATIVE_INFINITY}, total[2] = {0, 0};
+  float most[2] = {NEGATIVE_INFINITY, NEGATIVE_INFINITY}, total[2] = {0, 0}, keep[2];
   int row = 64 * group + 16 * warp + lane / 4;
   int last0 = tile.position + row;
   int first0 = window == 0 ? -0x40000000 : last0 - window + 1;
-  u32 own = qs + group * PIECE;
-  for (int piece = 0, slot = 0; piece < pieces; piece++, slot = slot == 2 ? 0 : slot + 1) {
-    int from = start + 64 * piece;
-    awaitCopies<1>();
-    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
-    __syncthreads(); // this piece is there for all, and all have left the piece before it
-    if (piece + 2 < pieces) {
-      int next = slot == 0 ? 2 : slot - 1;
-      bring<64, D, 256>(ks + next * PIECE, keys + (from + 128) * kStride, kStride, end - from - 128);
-      bring<64, D, 256>(vs + next * PIECE, values + (from + 128) * kStride, kStride, end - from - 128);
-    }
+  u32 own = qs + group * 64 * D * 2;
+  int lastSeen = tile.position + 64 * group + 63;
+  if (TURNS && group == 1) {
+    asm volatile("bar.arrive 1, 256;" ::: "memory");
+  }
+  int seen = min(pieces, (lastSeen - start) / KEYS + 1); // pieces of which this group sees something
+  // The first piece, before there are values to add.
+  awaitCopies<0>();
+  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+  __syncthreads();
+  if (pieces > 1) {
+    bring<KEYS, D, THREADS>(ks + PIECE, keys + (start + KEYS) * kStride, kStride, end - start - KEYS);
+    bring<KEYS, D, THREADS>(vs + PIECE, values + (start + KEYS) * kStride, kStride, end - start - KEYS);
     commitCopies();
-    if (from > tile.position + 64 * group + 63) {
-      continue; // nothing of it is seen by this group
-    }
-    fenceProducts();
+  }
+#define SCORES(SLOT)                                                                                  \
+  _Pragma("unroll") for (int c = 0; c < D / 16; c++) {                                                \
+    u64 a = describe(own + (c / 4) * 64 * 128 + c % 4 * 32, 16);                                      \
+    u64 b = describe(ks + (SLOT) * PIECE + (c / 4) * KEYS * 128 + c % 4 * 32, 16);                    \
+    if (KEYS == 64) scores64(s, a, b, c > 0);                                                         \
+    else scores128(s, a, b, c > 0);                                                                  \
+  }
+#define VALUES(SLOT)                                                                                  \
+  _Pragma("unroll") for (int c = 0; c < KEYS / 16; c++) {                                             \
+    u64 there = describe(vs + (SLOT) * PIECE + c * 16 * 128, KEYS * 128);                             \
+    if (D == 128) values128(o, p + 4 * c, there);                                                     \
+    else values64(o, p + 4 * c, there);                                                               \
+  }
+  settle<KEYS / 2>(s);
+  fenceProducts();
+  SCORES(0)
+  commitProducts();
+  awaitProducts<0>();
+  settle<KEYS / 2>(s);
+  bool mask = start + KEYS - 1 > tile.position + 64 * group || (window > 0 && start < lastSeen - window + 1) || start + KEYS > end;
+  weigh<KEYS>(s, most, total, keep, start, first0, last0, mask, scaleLog2, cap);
 #pragma unroll
-    for (int c = 0; c < D / 16; c++) {
-      u32 step = (c / 4) * 64 * 128 + (c % 4) * 32;
-      scores64(s, describe(own + step, 16), describe(ks + slot * PIECE + step, 16), c > 0);
+  for (int i = 0; i < KEYS / 4; i++) {
+    p[i] = pack(s[2 * i], s[2 * i + 1]);
+  }
+  int before = 0; // the slot whose values wait to be added
+#pragma unroll 1
+  for (int piece = 1; piece < seen; piece++) {
+    int slot = before == 2 ? 0 : before + 1;
+    int from = start + KEYS * piece;
+    awaitCopies<0>();
+    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+    __syncthreads(); // this piece is there for all, and all have left the one before the last
+    if (piece + 1 < pieces) {
+      int next = slot == 2 ? 0 : slot + 1;
+      bring<KEYS, D, THREADS>(ks + next * PIECE, keys + (from + KEYS) * kStride, kStride, end - from - KEYS);
+      bring<KEYS, D, THREADS>(vs + next * PIECE, values + (from + KEYS) * kStride, kStride, end - from - KEYS);
+      commitCopies();
     }
-    commitProducts();
-    awaitProducts<0>();
-    bool mask = from + 63 > tile.position + 64 * group
-        || (window > 0 && from < tile.position + 64 * group + 63 - window + 1) || from + 64 > end;
-    softmaxStep<D, D / 8>(s, o, most, total, p, from, row, first0, last0, mask, scaleLog2, cap);
+    if (TURNS) {
+      asm volatile("bar.sync %0, 256;" ::"r"(1 + group) : "memory");
+    }
+    settle<KEYS / 2>(s);
+    settle<D / 2>(o);
     fenceProducts();
-#pragma unroll
-    for (int c = 0; c < 4; c++) {
-      u64 there = describe(vs + slot * PIECE + c * 16 * 128, 64 * 128);
-      if (D == 128) {
-        values128(o, p + 4 * c, there);
-      } else {
-        values64(o, p + 4 * c, there);
-      }
-    }
+    SCORES(slot)
     commitProducts();
+    VALUES(before)
+    commitProducts();
+    if (TURNS) {
+      asm volatile("bar.arrive %0, 256;" ::"r"(2 - group) : "memory");
+    }
+    awaitProducts<1>();
+    settle<KEYS / 2>(s);
+    mask = from + KEYS - 1 > tile.position + 64 * group || (window > 0 && from < lastSeen - window + 1) || from + KEYS > end;
+    weigh<KEYS>(s, most, total, keep, from, first0, last0, mask, scaleLog2, cap);
     awaitProducts<0>();
+    settle<D / 2>(o);
+#pragma unroll
+    for (int i = 0; i < D / 8; i++) {
+      o[i * 4] *= keep[0];
+      o[i * 4 + 1] *= keep[0];
+      o[i * 4 + 2] *= keep[1];
+      o[i * 4 + 3] *= keep[1];
+    }
+#pragma unroll
+    for (int i = 0; i < KEYS / 4; i++) {
+      p[i] = pack(s[2 * i], s[2 * i + 1]);
+    }
+    before = slot;
+  }
+  settle<D / 2>(o);
+  fenceProducts();
+  VALUES(before)
+  commitProducts();
+  // Others go on: what they read must be brought, and they must be waited for.
+  for (int piece = seen; piece < pieces; piece++) {
+    int from = start + KEYS * piece;
+    awaitCopies<0>();
+    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+    __syncthreads();
+    if (piece + 1 < pieces) {
+      int next = (piece + 1) % 3;
+      bring<KEYS, D, THREADS>(ks + next * PIECE, keys + (from + KEYS) * kStride, kStride, end - from - KEYS);
+      bring<KEYS, D, THREADS>(vs + next * PIECE, values + (from + KEYS) * kStride, kStride, end - from - KEYS);
+      commitCopies();
+    }
+    if (TURNS) {
+      asm volatile("bar.sync %0, 256;" ::"r"(1 + group) : "memory");
+      asm volatile("bar.arrive %0, 256;" ::"r"(2 - group) : "memory");
+    }
+  }
+  awaitProducts<0>();
+  settle<D / 2>(o);
+  if (TURNS && group == 0) {
+    asm volatile("bar.sync 1, 256;" ::: "memory"); // the last turn that the other group gave
   }
 #pragma unroll
   for (int half = 0; half < 2; half++) {
@@ -951,13 +1102,11 @@ __device__ void attendRounded(const u16* q, const u16* k, const u16* v, u16* out
   }
 }
 
-GLOBAL void __launch_bounds__(256, 1) attendRounded64(const u16* q, const u16* k, const u16* v, u16* out, const Tile* tiles,
-    int heads, int keyHeads, float scaleLog2, float cap, int window) {
-  attendRounded<64>(q, k, v, out, tiles, heads, keyHeads, scaleLog2, cap, window);
-}
-
-GLOBAL void __launch_bounds__(256, 1) attendRounded128(const u16* q, const u16* k, const u16* v, u16* out, const Tile* tiles,
-    int heads, int keyHeads, float scaleLog2, float cap, int window) {
-  attendRounded<128>(q, k, v, out, tiles, heads, keyHeads, scaleLog2, cap, window);
-}
+#define ATTEND_ROUNDED(NAME, D, KEYS, TURNS)                                                                                     \
+  GLOBAL void __launch_bounds__(256, 1) NAME(const u16* q, const u16* k, const u16* v, u16* out, const Tile* tiles, int heads,   \
+      int keyHeads, float scaleLog2, float cap, int window) {                                                                    \
+    attendRounded<D, KEYS, 2, TURNS>(q, k, v, out, tiles, heads, keyHeads, scaleLog2, cap, window);                              \
+  }
+ATTEND_ROUNDED(attendRounded64, 64, 64, false)
+ATTEND_ROUNDED(attendRounded128, 128, 128, true)
 #endif

@@ -92,7 +92,7 @@ final class CudaDeviceTest extends DeviceContract {
     for (int i = 0; i < results[0].length; i++) {
       assertThat((double) results[1][i])
           .as("row %d", i / (heads * d))
-          .isCloseTo(results[0][i], within(0.01));
+          .isCloseTo(results[0][i], within(0.006 * (1 + Math.abs(results[0][i]))));
     }
   }
 
