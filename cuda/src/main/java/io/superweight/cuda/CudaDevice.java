@@ -59,9 +59,6 @@ final class CudaDevice implements Device, KeptWeights.Owner {
 
   private static final int ROUNDED_QUERIES = 128;
 
-  /** Fewer queries are not worth rounding all keys for. */
-  private static final int FEWEST_ROUNDED_QUERIES = 16;
-
   /** Pinned memory for arrays on their way to a kernel, and its image on the GPU. */
   private static final int ARRAY_BYTES = 4 << 20;
 
@@ -1261,11 +1258,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
           span + " is outside of " + shape(q) + " and " + shape(k));
     }
     begin();
-    boolean rounds =
-        holdsRounded
-            && (d == 64 || d == 128)
-            && has("attendRounded" + d)
-            && spans.stream().allMatch(s -> s.queryCount() >= FEWEST_ROUNDED_QUERIES);
+    boolean rounds = holdsRounded && (d == 64 || d == 128) && has("attendRounded" + d);
     int size = rounds ? ROUNDED_QUERIES : QUERIES;
     List<Tile> tiles = new ArrayList<>();
     for (AttentionSpec.Span span : spans) {

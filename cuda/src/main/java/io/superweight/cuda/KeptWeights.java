@@ -25,8 +25,8 @@ import java.util.concurrent.TimeUnit;
  */
 final class KeptWeights implements Device.Kept {
   private static final int ALIGNMENT = 256;
-  private static final int PIECE = 8 << 20;
-  private static final int MOST_THREADS = 8;
+  private static final int PIECE = 4 << 20;
+  private static final int MOST_THREADS = 12;
 
   /** Smaller models are there before threads are. */
   private static final long LITTLE = 32 << 20;
@@ -136,7 +136,7 @@ final class KeptWeights implements Device.Kept {
       resident = groups.size();
       bytes = total;
     } else {
-      slots = Math.clamp(budget / 8 / Math.max(1, largest), 3, 16);
+      slots = Math.clamp(budget / 4 / Math.max(1, largest), 3, 16);
       if (budget < 2 * largest) {
         throw new InputException(
             InputException.Kind.DEVICE,
