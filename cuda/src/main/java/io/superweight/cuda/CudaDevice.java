@@ -50,6 +50,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
 
   private static final int CAPABILITY_MINOR = 76;
   private static final int PROCESSORS = 16;
+  private static final int PINS_READ_ONLY_PAGES = 113;
   private static final int MEMORY_POOLS = 115;
 
   private static final int THREADS = 256;
@@ -411,7 +412,9 @@ final class CudaDevice implements Device, KeptWeights.Owner {
   @Override
   public Kept keep(List<List<Matrix>> groups) {
     driver.use(context);
-    KeptWeights weights = new KeptWeights(this, groups, weightBudget, threads);
+    KeptWeights weights =
+        new KeptWeights(
+            this, groups, weightBudget, threads, driver.attribute(unit, PINS_READ_ONLY_PAGES) != 0);
     long rounding = 0;
     for (List<Matrix> group : groups) {
       for (Matrix matrix : group) {

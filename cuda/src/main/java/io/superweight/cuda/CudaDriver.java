@@ -46,6 +46,8 @@ final class CudaDriver {
   private final NativeFunction freeAsync;
   private final NativeFunction allocateHost;
   private final NativeFunction freeHost;
+  private final NativeFunction registerHost;
+  private final NativeFunction unregisterHost;
   private final NativeFunction toDevice;
   private final NativeFunction toHost;
   private final NativeFunction within;
@@ -86,6 +88,8 @@ final class CudaDriver {
     freeAsync = NativeFunction.of(cuda, "cuMemFreeAsync", 2);
     allocateHost = NativeFunction.of(cuda, "cuMemAllocHost_v2", 2);
     freeHost = NativeFunction.of(cuda, "cuMemFreeHost", 1);
+    registerHost = NativeFunction.of(cuda, "cuMemHostRegister_v2", 3);
+    unregisterHost = NativeFunction.of(cuda, "cuMemHostUnregister", 1);
     toDevice = NativeFunction.of(cuda, "cuMemcpyHtoDAsync_v2", 4);
     toHost = NativeFunction.of(cuda, "cuMemcpyDtoHAsync_v2", 4);
     within = NativeFunction.of(cuda, "cuMemcpyDtoDAsync_v2", 4);
@@ -374,6 +378,17 @@ final class CudaDriver {
 
   void freeHost(MemorySegment memory) {
     freeHost.call(memory.address());
+  }
+
+  /**
+   * Pins pages that are read alone, so that the GPU fetches from there; false where it cannot be.
+   */
+  boolean pin(long address, long bytes) {
+    return registerHost.call(address, bytes, 8) == 0;
+  }
+
+  void unpin(long address) {
+    unregisterHost.call(address);
   }
 
   void toDevice(long to, long from, long bytes, long stream) {

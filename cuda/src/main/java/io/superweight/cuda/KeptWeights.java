@@ -3,17 +3,23 @@ package io.superweight.cuda;
 import io.superweight.InputException;
 import io.superweight.compute.Device;
 import io.superweight.compute.Matrix;
+import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
 
 /**
  * Copies of a model's weights on the GPU. What fits stays there; of a larger model the first groups
@@ -21,12 +27,15 @@ import java.util.concurrent.TimeUnit;
  * free again as soon as a later group is used.
  *
  * <p>Threads copy from the mapped file into pinned memory, and the GPU fetches from there on a
- * stream of its own.
+ * stream of its own. Groups that take turns are copied in every pass: where their pages may be
+ * pinned, and are no more than half of the memory that is free, the GPU fetches them from where
+ * they are.
  */
 final class KeptWeights implements Device.Kept {
   private static final int ALIGNMENT = 256;
-  private static final int PIECE = 4 << 20;
-  private static final int MOST_THREADS = 12;
+  private static final int PAGE = 4096;
+  private static final int PIECE = 8 << 20;
+  private static final int MOST_THREADS = 8;
 
   /** Smaller models are there before threads are. */
   private static final long LITTLE = 32 << 20;
@@ -99,6 +108,8 @@ final class KeptWeights implements Device.Kept {
   private final Deque<Entry> inTurn = new ArrayDeque<>();
   private final List<Thread> threads = new ArrayList<>();
   private final BlockingQueue<Piece> pieces = new ArrayBlockingQueue<>(32);
+  private final Set<Item> pinned = ConcurrentHashMap.newKeySet();
+  private final boolean direct;
   private final long copies;
   private int nextToLoad;
   private int current = -1;
@@ -107,9 +118,11 @@ final class KeptWeights implements Device.Kept {
 
   /**
    * @param budget bytes of GPU memory that it may take
+   * @param pinsPages whether driver and card can pin pages that are only read
    * @throws InputException of kind DEVICE where the largest layers do not fit
    */
-  KeptWeights(Owner owner, List<List<Matrix>> order, long budget, int cpuThreads) {
+  KeptWeights(
+      Owner owner, List<List<Matrix>> order, long budget, int cpuThreads, boolean pinsPages) {
     this.owner = owner;
     this.driver = owner.driver();
     for (List<Matrix> matrices : order) {
@@ -156,6 +169,7 @@ final class KeptWeights implements Device.Kept {
       resident = stay;
       bytes = budget - left;
     }
+    direct = pinsPages && streamedBytes() > 0 && streamedBytes() <= freeMemory() / 2;
     nextToLoad = resident;
     copies = driver.createStream();
     try {
@@ -178,6 +192,19 @@ final class KeptWeights implements Device.Kept {
     } catch (RuntimeException | Error e) {
       close();
       throw e;
+    }
+  }
+
+  /** Bytes of host memory that are free or hold files; 0 where the system does not say. */
+  private static long freeMemory() {
+    try (Stream<String> lines = Files.lines(Path.of("/proc/meminfo"))) {
+      return lines
+          .filter(line -> line.startsWith("MemAvailable:"))
+          .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) << 10)
+          .findFirst()
+          .orElse(0);
+    } catch (IOException | RuntimeException unknown) {
+      return 0;
     }
   }
 
@@ -354,17 +381,21 @@ final class KeptWeights implements Device.Kept {
 
   private void count(Entry entry) {
     for (Item item : groups.get(entry.group).items) {
-      int count = Math.toIntExact((item.data.byteSize() + PIECE - 1) / PIECE);
+      int count = Math.toIntExact((item.data.byteSize() + pieceOf(item) - 1) / pieceOf(item));
       entry.pieces[item.index] = count;
       entry.slot.pending += count;
     }
   }
 
+  private long pieceOf(Item item) {
+    return direct && item.group >= resident ? item.data.byteSize() : PIECE;
+  }
+
   private void enqueuePieces(Entry entry) {
     try {
       for (Item item : groups.get(entry.group).items) {
-        for (long from = 0; from < item.data.byteSize(); from += PIECE) {
-          long size = Math.min(PIECE, item.data.byteSize() - from);
+        for (long from = 0; from < item.data.byteSize(); from += pieceOf(item)) {
+          long size = Math.min(pieceOf(item), item.data.byteSize() - from);
           pieces.put(new Piece(entry, item, from, size));
         }
       }
@@ -379,28 +410,38 @@ final class KeptWeights implements Device.Kept {
     MemorySegment[] staging = new MemorySegment[2];
     long[] sent = new long[staging.length];
     try {
-      for (int turn = 0; ; turn = 1 - turn) {
+      int turn = 0;
+      while (true) {
         Piece piece = pieces.poll(50, TimeUnit.MILLISECONDS);
         if (piece == null) {
           synchronized (this) {
             leaveIfClosed();
           }
-          turn = 1 - turn;
           continue;
         }
-        if (staging[turn] == null) {
-          staging[turn] = driver.allocateHost(PIECE);
-          sent[turn] = driver.createEvent();
-        } else {
-          driver.awaitEvent(sent[turn]);
+        long to = piece.entry.slot.address + piece.item.offset + piece.from;
+        long inPages = direct && piece.entry.group >= resident ? pagesOf(piece.item) : 0;
+        long at = 0;
+        while (at < piece.bytes) {
+          if (inPages > 0 && at == toPage(piece.item)) {
+            driver.toDevice(to + at, piece.item.data.address() + at, inPages, copies);
+            at += inPages;
+            continue;
+          }
+          long until = inPages > 0 && at < toPage(piece.item) ? toPage(piece.item) : piece.bytes;
+          long size = Math.min(PIECE, until - at);
+          if (staging[turn] == null) {
+            staging[turn] = driver.allocateHost(PIECE);
+            sent[turn] = driver.createEvent();
+          } else {
+            driver.awaitEvent(sent[turn]);
+          }
+          MemorySegment.copy(piece.item.data, piece.from + at, staging[turn], 0, size);
+          driver.toDevice(to + at, staging[turn].address(), size, copies);
+          driver.record(sent[turn], copies);
+          at += size;
+          turn = 1 - turn;
         }
-        MemorySegment.copy(piece.item.data, piece.from, staging[turn], 0, piece.bytes);
-        driver.toDevice(
-            piece.entry.slot.address + piece.item.offset + piece.from,
-            staging[turn].address(),
-            piece.bytes,
-            copies);
-        driver.record(sent[turn], copies);
         done(piece);
       }
     } catch (InterruptedException e) {
@@ -414,6 +455,26 @@ final class KeptWeights implements Device.Kept {
         }
       }
     }
+  }
+
+  /** Bytes before the first page that an item has for itself. */
+  private static long toPage(Item item) {
+    return -item.data.address() & PAGE - 1;
+  }
+
+  /** Bytes of the pages that an item has for itself, pinned; 0 where that is not possible. */
+  private long pagesOf(Item item) {
+    long bytes = (item.data.byteSize() - toPage(item)) / PAGE * PAGE;
+    if (bytes <= 0) {
+      return 0;
+    }
+    if (!pinned.contains(item)) {
+      if (!driver.pin(item.data.address() + toPage(item), bytes)) {
+        return 0;
+      }
+      pinned.add(item);
+    }
+    return bytes;
   }
 
   private synchronized void done(Piece piece) {
@@ -470,7 +531,9 @@ final class KeptWeights implements Device.Kept {
       Thread.currentThread().interrupt();
     }
     owner.closed(this);
+    driver.await(copies);
     driver.destroyStream(copies);
+    pinned.forEach(item -> driver.unpin(item.data.address() + toPage(item)));
     entries.values().forEach(this::destroyEvents);
     for (Slot slot : all) {
       driver.destroyEvent(slot.used);

@@ -91,12 +91,12 @@ final class CudaModelsTest extends GoldenFixturesTest {
       golden
           .get("prompts")
           .forEach(p -> prompts.add(p.valueStream().mapToInt(JsonNode::asInt).toArray()));
-      double[][][][] scores = new double[3][][][];
+      double[][][][] scores = new double[4][][][];
       int[][][] text = new int[2][][];
-      for (int which = 0; which < 3; which++) {
+      for (int which = 0; which < 4; which++) {
         try (Device device =
-                which == 0
-                    ? CpuDevice.create(4, Precision.F32)
+                which == 0 || which == 3
+                    ? CpuDevice.create(4, which == 0 ? Precision.F32 : Precision.BF16)
                     : Gpu.open(which == 1 ? Precision.F32 : Precision.BF16);
             Checkpoint checkpoint = Checkpoints.open(folder);
             Transformer model = Transformer.load(checkpoint, device)) {
@@ -114,8 +114,8 @@ final class CudaModelsTest extends GoldenFixturesTest {
           }
         }
       }
-      double[] worst = new double[3];
-      for (int which = 1; which < 3; which++) {
+      double[] worst = new double[4];
+      for (int which = 1; which < 4; which++) {
         for (int v = 0; v < scores[0].length; v++) {
           for (int q = 0; q < scores[0][v].length; q++) {
             for (int t = 0; t < scores[0][v][q].length; t++) {
@@ -126,9 +126,15 @@ final class CudaModelsTest extends GoldenFixturesTest {
         }
       }
       System.out.printf(
-          Locale.ROOT, "%-12s |Δ log p| in nats: f32 %.1e, bf16 %.1e%n", name, worst[1], worst[2]);
+          Locale.ROOT,
+          "%-16s |Δ log p| in nats: f32 %.1e, bf16 %.1e (CPU in bf16 %.1e)%n",
+          name,
+          worst[1],
+          worst[2],
+          worst[3]);
       assertThat(worst[1]).as("%s in f32", name).isLessThan(1e-4);
-      assertThat(worst[2]).as("%s in bf16", name).isLessThan(0.2);
+      // More is rounded than on the CPU: norms, gates and attention, too.
+      assertThat(worst[2]).as("%s in bf16", name).isLessThan(1e-4 + 4 * worst[3]);
       assertThat(Arrays.deepEquals(text[1], text[0])).as("%s: text", name).isTrue();
     }
   }
