@@ -24,7 +24,7 @@ public final class InputException extends RuntimeException {
     /** A hub cannot be reached, or does not let this user have it. */
     NETWORK(9),
     /** An accelerator failed while it computed: its memory ran out, or it was lost. */
-    DEVICE(10);
+    DEVICE(14);
 
     private final int exitCode;
 
