@@ -120,7 +120,7 @@ public record Quantizer(Transformer model, List<Coordinate> held, List<int[]> ca
   /** Equal for equal quantizations of one model, whatever they were written like. */
   private String key(Quantization how) {
     List<String> words = new ArrayList<>();
-    how.weights().ifPresent(w -> words.add(w.toString()));
+    how.weights().ifPresent(w -> words.add(w.text()));
     if (how.hold() || how.needsHeld()) {
       words.add(
           (how.hold() ? "held " : "known ")

@@ -37,6 +37,42 @@ public record WeightQuantizer(Levels levels, Blocks blocks, Clip clip, Indivisib
     }
   }
 
+  /** The canonical text: equal where the same is done. */
+  String text() {
+    String levelsText =
+        switch (levels) {
+          case Levels.MinMax(int bits, Levels.Step step, boolean shifted) ->
+              "rtn"
+                  + bits
+                  + (step == Levels.Step.PAPER ? " delta=paper" : "")
+                  + (shifted ? " shift" : "");
+          case Levels.Symmetric(int bits) -> "int" + bits;
+          case Levels.NormalFloat(int bits) -> "nf" + bits;
+        };
+    String blocksText =
+        switch (blocks) {
+          case Blocks.Run(long elements) -> "" + elements;
+          case Blocks.Group(int elements) -> "group" + elements;
+          case Blocks.Tile(int rows, int cols) -> rows + "x" + cols;
+          case Blocks.Row _ -> "channel";
+          case Blocks.Whole _ -> "tensor";
+        };
+    String clipText =
+        switch (clip) {
+          case Clip.None _ -> "";
+          case Clip.ZScore(double z) -> " clip=z:" + z;
+          case Clip.BlockPercentile(double fraction) -> " clip=block:" + fraction;
+          case Clip.TensorPercentile(double fraction) -> " clip=tensor:" + fraction;
+          case Clip.Iqr(double t) -> " clip=iqr:" + t;
+        };
+    // Whether it divides is the model's, and an error leaves nothing to tell from.
+    return levelsText
+        + " block="
+        + blocksText
+        + clipText
+        + (indivisible == Indivisible.PER_TENSOR ? " indivisible=per-tensor" : "");
+  }
+
   /** Blocks that one task takes along hold so many weights at least. */
   private static final long GRAIN = 1 << 15;
 
