@@ -30,6 +30,7 @@ class FloorsTest {
           "dataset",
           "evaluate",
           "audit",
+          "recipe",
           "experiment");
 
   private final JavaClasses classes =

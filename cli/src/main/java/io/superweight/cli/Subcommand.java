@@ -22,6 +22,7 @@ enum Subcommand {
   CONVERT("convert", ConvertCommand.HEADER),
   CATALOG("catalog", CatalogCommand.HEADER),
   AUDIT("audit", AuditCommand.HEADER),
+  RECIPE("recipe", RecipeCommand.HEADER),
   DOWNLOAD("download", DownloadCommand.HEADER),
   BENCH("bench", BenchCommand.HEADER),
   DOCTOR("doctor", DoctorCommand.HEADER),
@@ -76,6 +77,7 @@ enum Subcommand {
       case CONVERT -> new ConvertCommand();
       case CATALOG -> new CatalogCommand();
       case AUDIT -> new AuditCommand();
+      case RECIPE -> new RecipeCommand();
       case DOWNLOAD -> new DownloadCommand();
       case BENCH -> new BenchCommand();
       case DOCTOR -> new DoctorCommand();

@@ -321,6 +321,7 @@ class JsonDocumentsTest {
             "reproduce-1.json",
             "catalog-check-1.json",
             "audit-1.json",
+            "recipe-1.json",
             "bench-1.json")) {
       Set<String> fields = new TreeSet<>();
       fields(schema(name), fields);
