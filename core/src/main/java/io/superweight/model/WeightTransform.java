@@ -18,8 +18,8 @@ public interface WeightTransform {
   /**
    * Changes the matrix in place.
    *
-   * @param weights float32 {@code [rows, cols]}, decoded, with the variant's scalar edits; on a CPU
-   *     device {@link Device#host} is the memory itself
+   * @param weights float32 {@code [rows, cols]}, decoded, with the variant's scalar edits; what is
+   *     written to {@link Device#host}'s memory counts when {@link Device#store} has put it back
    */
   void transform(String part, Buffer weights, Device device);
 }

@@ -128,7 +128,9 @@ final class ClipSearch {
       Buffer y = scope.allocate(rows, stored.rows());
       device.matmul(x, w, false, y);
       float[] wanted = values(device.host(y));
-      quantizer.apply(device.host(w), w.rows(), w.cols(), "layers." + layer + ".mlp.down");
+      MemorySegment data = device.host(w);
+      quantizer.apply(data, w.rows(), w.cols(), "layers." + layer + ".mlp.down");
+      device.store(w, data);
       device.matmul(x, w, false, y);
       float[] got = values(device.host(y));
       double error = 0;

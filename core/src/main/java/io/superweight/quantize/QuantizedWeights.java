@@ -84,7 +84,9 @@ public final class QuantizedWeights implements WeightTransform {
 
   @Override
   public void transform(String part, Buffer weights, Device device) {
-    quantize(part, device.host(weights), weights.rows(), weights.cols());
+    MemorySegment data = device.host(weights);
+    quantize(part, data, weights.rows(), weights.cols());
+    device.store(weights, data);
   }
 
   private WeightQuantizer.Outcome quantize(String part, MemorySegment data, int rows, int cols) {

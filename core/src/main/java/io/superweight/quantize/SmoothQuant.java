@@ -233,6 +233,7 @@ public final class SmoothQuant {
           }
           MemorySegment.copy(row, 0, data, FLOAT, 4L * r * row.length, row.length);
         }
+        device.store(weights, data);
       }
     };
   }
