@@ -371,11 +371,11 @@ public final class GgufExport {
     }
 
     private void requireFinite(OutputTensor tensor, long index, int cols) {
-      float sum = 0;
+      int most = 0;
       for (int i = 0; i < cols; i++) {
-        sum += row[i] * 0; // 0, or NaN for what is not finite
+        most = Math.max(most, Float.floatToRawIntBits(row[i]) & 0x7fff_ffff);
       }
-      if (Float.isNaN(sum)) {
+      if (most >= 0x7f80_0000) {
         throw new InputException(
             InputException.Kind.MALFORMED,
             tensor.name()

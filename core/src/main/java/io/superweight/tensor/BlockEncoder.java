@@ -26,7 +26,11 @@ public final class BlockEncoder {
 
   private final DType dtype;
   private final byte[] codes = new byte[BLOCK];
-  private final byte[] bytes;
+  private byte[] bytes;
+
+  /** Where the block begins in {@link #bytes}. */
+  private int base;
+
   private final KBlocks kBlocks;
 
   /**
@@ -37,7 +41,7 @@ public final class BlockEncoder {
       throw new IllegalArgumentException("no values are stored as " + dtype);
     }
     this.dtype = dtype;
-    this.bytes = new byte[dtype.blockBytes()];
+    this.bytes = new byte[0];
     this.kBlocks = dtype.blockElements() == KBlocks.ELEMENTS ? KBlocks.of(dtype) : null;
   }
 
@@ -78,11 +82,16 @@ public final class BlockEncoder {
       }
       default -> {
         int size = dtype.blockElements();
+        int length = Math.toIntExact(dtype.bytes(count));
+        if (bytes.length < length) {
+          bytes = new byte[length];
+        }
+        base = 0;
         for (int i = 0; i < count; i += size) {
           block(values, from + i);
-          MemorySegment.copy(bytes, 0, out, ValueLayout.JAVA_BYTE, at, bytes.length);
-          at += bytes.length;
+          base += dtype.blockBytes();
         }
+        MemorySegment.copy(bytes, 0, out, ValueLayout.JAVA_BYTE, at, length);
       }
     }
   }
@@ -110,14 +119,14 @@ public final class BlockEncoder {
         nibbles(8);
         fifthBits(4);
       }
-      default -> kBlocks.encode(x, at, bytes);
+      default -> kBlocks.encode(x, at, bytes, base);
     }
   }
 
   private void half(int at, float value) {
     short bits = Float.floatToFloat16(value);
-    bytes[at] = (byte) bits;
-    bytes[at + 1] = (byte) (bits >> 8);
+    bytes[base + at] = (byte) bits;
+    bytes[base + at + 1] = (byte) (bits >> 8);
   }
 
   private static float largestMagnitude(float[] x, int at) {
@@ -130,10 +139,18 @@ public final class BlockEncoder {
 
   /** The value of the largest magnitude, the first of several, with its sign. */
   private static float extreme(float[] x, int at) {
-    float largest = largestMagnitude(x, at);
+    float least = 0;
+    float most = 0;
     for (int i = at; i < at + BLOCK; i++) {
-      if (Math.abs(x[i]) == largest) {
-        return largest == 0 ? 0 : x[i];
+      least = Math.min(least, x[i]);
+      most = Math.max(most, x[i]);
+    }
+    if (most != -least) {
+      return most > -least ? most : least;
+    }
+    for (int i = at; most != 0 && i < at + BLOCK; i++) {
+      if (Math.abs(x[i]) == most) {
+        return x[i];
       }
     }
     return 0;
@@ -153,7 +170,7 @@ public final class BlockEncoder {
     half(0, scale);
     if (Float.isInfinite(inverse)) {
       for (int i = 0; i < BLOCK; i++) {
-        bytes[2 + i] = 0;
+        bytes[base + 2 + i] = 0;
       }
       return;
     }
@@ -162,7 +179,7 @@ public final class BlockEncoder {
       float value = x[at + i] * inverse;
       int whole = (int) value;
       float rest = value - whole;
-      bytes[2 + i] = (byte) (whole + (int) (rest + rest));
+      bytes[base + 2 + i] = (byte) (whole + (int) (rest + rest));
     }
   }
 
@@ -210,7 +227,7 @@ public final class BlockEncoder {
   /** The low four bits: element i beside element i + 16. */
   private void nibbles(int to) {
     for (int i = 0; i < BLOCK / 2; i++) {
-      bytes[to + i] = (byte) (codes[i] & 15 | codes[i + BLOCK / 2] << 4);
+      bytes[base + to + i] = (byte) (codes[i] & 15 | codes[i + BLOCK / 2] << 4);
     }
   }
 
@@ -219,6 +236,6 @@ public final class BlockEncoder {
     for (int i = 0; i < BLOCK; i++) {
       high |= (codes[i] >> 4 & 1) << i;
     }
-    MemorySegment.ofArray(bytes).set(INT, to, high);
+    MemorySegment.ofArray(bytes).set(INT, base + to, high);
   }
 }

@@ -12,7 +12,8 @@ interface GridSearch {
    * @param steps levels that the range takes, one for each trial, {@code [KBlocks.TRIALS]}
    * @param fromZero the first trial whose grid does not begin at the least value, but at 0
    */
-  void affine(float[] x, int at, float[] weights, int levels, float[] steps, int fromZero);
+  void affine(
+      float[] x, int at, float[] weights, int weightsAt, int levels, float[] steps, int fromZero);
 
   /** Finds the scale ({@code x ≈ scale · code}, codes −levels to levels − 1) of 16 elements. */
   void symmetric(float[] x, int at, int levels, float[] steps);
@@ -25,15 +26,16 @@ interface GridSearch {
 
   /**
    * Adds to {@code weighted} and {@code squares} the weighted and the plain squared error with
-   * which each of {@code KBlocks.NEIGHBOURS} scales and minima stores the elements.
+   * which each of {@code KBlocks.NEIGHBOURS} scales and minima stores the elements; a scale of 0
+   * has the code 0 only.
    */
   void errors(
       float[] x,
       int at,
       int count,
       float[] weights,
+      int weightsAt,
       float[] scales,
-      float[] inverses,
       float[] minima,
       int least,
       int most,

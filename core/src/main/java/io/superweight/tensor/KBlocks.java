@@ -25,14 +25,16 @@ final class KBlocks {
   private final int fromZero;
   private final GridSearch search;
 
-  private final float[] weights = new float[32];
+  private final byte[] block;
+  private final float[] weights = new float[ELEMENTS];
+  private final float[] trialUnits = new float[NEIGHBOURS];
+  private final float[] trialRatios = new float[NEIGHBOURS];
   private final float[] scales = new float[16];
   private final float[] minima = new float[8];
   private final int[] scaleCodes = new int[16];
   private final int[] minimumCodes = new int[8];
   private final float[] steps = new float[TRIALS];
   private final float[] trialScales = new float[NEIGHBOURS];
-  private final float[] trialInverses = new float[NEIGHBOURS];
   private final float[] trialMinima = new float[NEIGHBOURS];
   private final float[] weighted = new float[NEIGHBOURS];
   private final float[] squares = new float[NEIGHBOURS];
@@ -41,9 +43,11 @@ final class KBlocks {
   private KBlocks(DType dtype, GridSearch search) {
     this.dtype = dtype;
     this.search = search;
+    this.block = new byte[dtype.blockBytes()];
     this.minimum = dtype != DType.Q6_K;
     this.levels = dtype == DType.Q4_K ? 15 : dtype == DType.Q5_K ? 31 : 32;
     this.part = minimum ? 32 : 16;
+    Arrays.fill(weights, 1);
     // How many levels the values' range takes: ggml's trials, then those of a grid that begins at
     // 0,
     // which suits a part with an outlier.
@@ -68,20 +72,22 @@ final class KBlocks {
   }
 
   /** Encodes {@code x[at … at + 256)}. */
-  void encode(float[] x, int at, byte[] out) {
+  void encode(float[] x, int at, byte[] out, int to) {
+    weigh(x, at);
     if (minimum) {
-      withMinimum(x, at, out);
+      withMinimum(x, at);
     } else {
-      symmetric(x, at, out);
+      symmetric(x, at);
     }
+    System.arraycopy(block, 0, out, to, block.length);
   }
 
-  private void withMinimum(float[] x, int at, byte[] out) {
+  private void withMinimum(float[] x, int at) {
+    byte[] out = block;
     float maxScale = 0;
     float maxMinimum = 0;
     for (int j = 0; j < 8; j++) {
-      weigh(x, at + 32 * j);
-      search.affine(x, at + 32 * j, weights, levels, steps, fromZero);
+      search.affine(x, at + 32 * j, weights, 32 * j, levels, steps, fromZero);
       scales[j] = search.scale();
       minima[j] = search.minimum();
       maxScale = Math.max(maxScale, scales[j]);
@@ -99,7 +105,6 @@ final class KBlocks {
     float d = Float.float16ToFloat(scaleBits);
     for (int j = 0; j < 8; j++) {
       scaleCodes[j] = Math.clamp(nearest(inverseScale * scales[j]), 0, 63);
-      weigh(x, at + 32 * j);
       neighbours(x, at + 32 * j, j, d, dmin);
       float scale = d * scaleCodes[j];
       float inverse = scale > 0 ? 1 / scale : 0;
@@ -139,20 +144,20 @@ final class KBlocks {
    */
   private int largestCode(float[] x, int at, float largestScale, int mostCode, float dmin) {
     clearErrors();
+    for (int i = 0; i < NEIGHBOURS; i++) {
+      int code = mostCode > 0 ? mostCode - i : mostCode + i;
+      trialUnits[i] = Float.float16ToFloat(Float.floatToFloat16(largestScale / code));
+      trialRatios[i] = code / largestScale;
+    }
     for (int j = 0; j < ELEMENTS / part; j++) {
+      float low = minimum ? dmin * minimumCodes[j] : 0;
+      float scale = scales[j];
       for (int i = 0; i < NEIGHBOURS; i++) {
-        int code = mostCode > 0 ? mostCode - i : mostCode + i;
-        float d = Float.float16ToFloat(Float.floatToFloat16(largestScale / code));
-        trialScales[i] = d * nearest(code / largestScale * scales[j]);
-        trialInverses[i] = trialScales[i] != 0 ? 1 / trialScales[i] : 0;
-        trialMinima[i] = minimum ? dmin * minimumCodes[j] : 0;
+        float code = trialRatios[i] * scale + PlainGridSearch.ROUNDER - PlainGridSearch.ROUNDER;
+        trialScales[i] = trialUnits[i] * code;
+        trialMinima[i] = low;
       }
-      if (minimum) {
-        weigh(x, at + part * j);
-        errors(x, at + part * j, part, 0, levels);
-      } else {
-        errors(x, at + part * j, part, -32, 31);
-      }
+      errors(x, at + part * j, part * j, part, minimum ? 0 : -32, minimum ? levels : 31);
     }
     return best();
   }
@@ -162,19 +167,9 @@ final class KBlocks {
     Arrays.fill(squares, 0);
   }
 
-  private void errors(float[] x, int at, int count, int least, int most) {
+  private void errors(float[] x, int at, int weightsAt, int count, int least, int most) {
     search.errors(
-        x,
-        at,
-        count,
-        weights,
-        trialScales,
-        trialInverses,
-        trialMinima,
-        least,
-        most,
-        weighted,
-        squares);
+        x, at, count, weights, weightsAt, trialScales, trialMinima, least, most, weighted, squares);
   }
 
   /**
@@ -193,13 +188,25 @@ final class KBlocks {
 
   /** Root mean square of the part, plus the magnitude of the element: ggml's weights. */
   private void weigh(float[] x, int at) {
-    float squares = 0;
-    for (int i = 0; i < 32; i++) {
-      squares = Math.fma(x[at + i], x[at + i], squares);
+    if (!minimum) {
+      return; // all 1, for the errors; the search has its own
     }
-    float average = (float) Math.sqrt(squares / 32);
-    for (int i = 0; i < 32; i++) {
-      weights[i] = average + Math.abs(x[at + i]);
+    for (int j = 0; j < ELEMENTS; j += 32) {
+      // Four sums, so that none waits for the one before.
+      float a = 0;
+      float b = 0;
+      float c = 0;
+      float d = 0;
+      for (int i = at + j; i < at + j + 32; i += 4) {
+        a = Math.fma(x[i], x[i], a);
+        b = Math.fma(x[i + 1], x[i + 1], b);
+        c = Math.fma(x[i + 2], x[i + 2], c);
+        d = Math.fma(x[i + 3], x[i + 3], d);
+      }
+      float average = (float) Math.sqrt((a + b + (c + d)) / 32);
+      for (int i = 0; i < 32; i++) {
+        weights[j + i] = average + Math.abs(x[at + j + i]);
+      }
     }
   }
 
@@ -211,11 +218,10 @@ final class KBlocks {
     for (int i = 0; i < NEIGHBOURS; i++) {
       int scale = neighbourScale(scaleCodes[j], i);
       trialScales[i] = d * scale;
-      trialInverses[i] = scale > 0 ? 1 / trialScales[i] : 0;
       trialMinima[i] = dmin * neighbourMinimum(minimumCodes[j], i);
     }
     clearErrors();
-    errors(x, at, 32, 0, levels);
+    errors(x, at, 32 * j, 32, 0, levels);
     int best = best();
     int scale = neighbourScale(scaleCodes[j], best);
     minimumCodes[j] = neighbourMinimum(minimumCodes[j], best);
@@ -230,7 +236,8 @@ final class KBlocks {
     return trial == 15 ? code : Math.clamp(code + (trial + 2) % 5 - 2, 0, 63);
   }
 
-  private void symmetric(float[] x, int at, byte[] out) {
+  private void symmetric(float[] x, int at) {
+    byte[] out = block;
     float extreme = 0;
     for (int j = 0; j < 16; j++) {
       search.symmetric(x, at + 16 * j, levels, steps);
@@ -243,7 +250,6 @@ final class KBlocks {
     if (Math.abs(extreme) < 1e-15f) {
       return;
     }
-    Arrays.fill(weights, 1);
     int largest = -128 + largestCode(x, at, extreme, -128, 0);
     float inverse = largest / extreme;
     short bits = Float.floatToFloat16(1 / inverse);
@@ -253,11 +259,10 @@ final class KBlocks {
       if (d != 0) {
         for (int i = 0; i < NEIGHBOURS; i++) {
           trialScales[i] = d * neighbour(scaleCodes[j], i);
-          trialInverses[i] = trialScales[i] != 0 ? 1 / trialScales[i] : 0;
           trialMinima[i] = 0;
         }
         clearErrors();
-        errors(x, at + 16 * j, 16, -32, 31);
+        errors(x, at + 16 * j, 16 * j, 16, -32, 31);
         int best = best();
         scaleCodes[j] = neighbour(scaleCodes[j], best);
       }

@@ -18,17 +18,28 @@ final class PlainGridSearch implements GridSearch {
   }
 
   @Override
-  public void affine(float[] x, int at, float[] weights, int levels, float[] steps, int fromZero) {
+  public void affine(
+      float[] x, int at, float[] weights, int weightsAt, int levels, float[] steps, int fromZero) {
     float min = 0;
     float max = x[at];
-    float sumW = 0;
-    float sumX = 0;
     for (int i = 0; i < 32; i++) {
       min = Math.min(min, x[at + i]);
       max = Math.max(max, x[at + i]);
-      sumW += weights[i];
-      sumX = Math.fma(weights[i], x[at + i], sumX);
     }
+    float sumW = 0;
+    float sumX = 0;
+    float oddW = 0;
+    float oddX = 0;
+    for (int i = 0; i < 32; i += 2) { // two sums, so that none waits for the one before
+      float even = weights[weightsAt + i];
+      float odd = weights[weightsAt + i + 1];
+      sumW += even;
+      oddW += odd;
+      sumX = Math.fma(even, x[at + i], sumX);
+      oddX = Math.fma(odd, x[at + i + 1], oddX);
+    }
+    sumW += oddW;
+    sumX += oddX;
     scale = 0;
     minimum = -min;
     float range = max - min;
@@ -47,7 +58,7 @@ final class PlainGridSearch implements GridSearch {
         float sumXl = 0;
         for (int i = 0; i < 32; i++) {
           float code = code((x[at + i] - low) * inverse, 0, levels);
-          float weighted = weights[i] * code;
+          float weighted = weights[weightsAt + i] * code;
           sumL += weighted;
           sumL2 = Math.fma(weighted, code, sumL2);
           sumXl = Math.fma(weighted, x[at + i], sumXl);
@@ -65,7 +76,7 @@ final class PlainGridSearch implements GridSearch {
       for (int i = 0; i < 32; i++) {
         float code = code((x[at + i] - low) * inverse, 0, levels);
         float difference = Math.fma(trialScale, code, trialMin) - x[at + i];
-        error = Math.fma(weights[i] * difference, difference, error);
+        error = Math.fma(weights[weightsAt + i] * difference, difference, error);
       }
       if (error < best) {
         best = error;
@@ -114,8 +125,8 @@ final class PlainGridSearch implements GridSearch {
       int at,
       int count,
       float[] weights,
+      int weightsAt,
       float[] scales,
-      float[] inverses,
       float[] minima,
       int least,
       int most,
@@ -124,11 +135,12 @@ final class PlainGridSearch implements GridSearch {
     for (int t = 0; t < KBlocks.NEIGHBOURS; t++) {
       float error = weighted[t];
       float square = squares[t];
+      float inverse = scales[t] == 0 ? 0 : 1 / scales[t];
       for (int i = 0; i < count; i++) {
-        float code = code((x[at + i] + minima[t]) * inverses[t], least, most);
+        float code = code((x[at + i] + minima[t]) * inverse, least, most);
         float difference = Math.fma(scales[t], code, -minima[t]) - x[at + i];
         square = Math.fma(difference, difference, square);
-        error = Math.fma(weights[i] * difference, difference, error);
+        error = Math.fma(weights[weightsAt + i] * difference, difference, error);
       }
       weighted[t] = error;
       squares[t] = square;

@@ -36,17 +36,28 @@ final class VectorGridSearch implements GridSearch {
   }
 
   @Override
-  public void affine(float[] x, int at, float[] weights, int levels, float[] steps, int fromZero) {
+  public void affine(
+      float[] x, int at, float[] weights, int weightsAt, int levels, float[] steps, int fromZero) {
     float min = 0;
     float max = x[at];
-    float sumW = 0;
-    float sumX = 0;
     for (int i = 0; i < 32; i++) {
       min = Math.min(min, x[at + i]);
       max = Math.max(max, x[at + i]);
-      sumW += weights[i];
-      sumX = Math.fma(weights[i], x[at + i], sumX);
     }
+    float sumW = 0;
+    float sumX = 0;
+    float oddW = 0;
+    float oddX = 0;
+    for (int i = 0; i < 32; i += 2) { // two sums, so that none waits for the one before
+      float even = weights[weightsAt + i];
+      float odd = weights[weightsAt + i + 1];
+      sumW += even;
+      oddW += odd;
+      sumX = Math.fma(even, x[at + i], sumX);
+      oddX = Math.fma(odd, x[at + i + 1], oddX);
+    }
+    sumW += oddW;
+    sumX += oddX;
     scale = 0;
     minimum = -min;
     float range = max - min;
@@ -58,7 +69,7 @@ final class VectorGridSearch implements GridSearch {
       inverses[t] = steps[Math.min(t, steps.length - 1)] * (1 / (max - lows[t]));
     }
     for (int t = 0; t < TRIALS; t += LANES) {
-      trials(x, at, weights, levels, sumW, sumX, t);
+      trials(x, at, weights, weightsAt, levels, sumW, sumX, t);
     }
     float inverse = levels * (1 / range);
     float best = 0;
@@ -66,7 +77,7 @@ final class VectorGridSearch implements GridSearch {
     for (int i = 0; i < 32; i++) {
       float code = Math.min(Math.max((x[at + i] - min) * inverse, 0), levels) + ROUNDER - ROUNDER;
       float difference = Math.fma(scale, code, min) - x[at + i];
-      best = Math.fma(weights[i] * difference, difference, best);
+      best = Math.fma(weights[weightsAt + i] * difference, difference, best);
     }
     if (!(best < Float.POSITIVE_INFINITY)) {
       best = Float.POSITIVE_INFINITY;
@@ -82,7 +93,14 @@ final class VectorGridSearch implements GridSearch {
   }
 
   private void trials(
-      float[] x, int at, float[] weights, int levels, float sumW, float sumX, int t) {
+      float[] x,
+      int at,
+      float[] weights,
+      int weightsAt,
+      int levels,
+      float sumW,
+      float sumX,
+      int t) {
     FloatVector inverse = FloatVector.fromArray(SPECIES, inverses, t);
     FloatVector low = FloatVector.fromArray(SPECIES, lows, t);
     FloatVector zero = FloatVector.zero(SPECIES);
@@ -100,7 +118,7 @@ final class VectorGridSearch implements GridSearch {
               .min(most)
               .add(rounder)
               .sub(rounder);
-      FloatVector weighted = code.mul(weights[i]);
+      FloatVector weighted = code.mul(weights[weightsAt + i]);
       sumL = sumL.add(weighted);
       sumL2 = weighted.fma(code, sumL2);
       sumXl = weighted.fma(FloatVector.broadcast(SPECIES, x[at + i]), sumXl);
@@ -122,7 +140,7 @@ final class VectorGridSearch implements GridSearch {
               .add(rounder)
               .sub(rounder);
       FloatVector difference = trialScale.fma(code, trialMin).sub(x[at + i]);
-      error = difference.mul(weights[i]).fma(difference, error);
+      error = difference.mul(weights[weightsAt + i]).fma(difference, error);
     }
     VectorMask<Float> valid = determinant.compare(VectorOperators.GT, 0);
     FloatVector.broadcast(SPECIES, Float.POSITIVE_INFINITY)
@@ -182,8 +200,8 @@ final class VectorGridSearch implements GridSearch {
       int at,
       int count,
       float[] weights,
+      int weightsAt,
       float[] scales,
-      float[] inverses,
       float[] minima,
       int least,
       int most,
@@ -194,7 +212,10 @@ final class VectorGridSearch implements GridSearch {
     FloatVector rounder = FloatVector.broadcast(SPECIES, ROUNDER);
     for (int t = 0; t < KBlocks.NEIGHBOURS; t += LANES) {
       FloatVector trialScale = FloatVector.fromArray(SPECIES, scales, t);
-      FloatVector inverse = FloatVector.fromArray(SPECIES, inverses, t);
+      FloatVector inverse =
+          FloatVector.broadcast(SPECIES, 1)
+              .div(trialScale)
+              .blend(0, trialScale.compare(VectorOperators.EQ, 0));
       FloatVector trialMin = FloatVector.fromArray(SPECIES, minima, t);
       FloatVector negative = trialMin.neg();
       FloatVector error = FloatVector.fromArray(SPECIES, weighted, t);
@@ -204,7 +225,7 @@ final class VectorGridSearch implements GridSearch {
             trialMin.add(x[at + i]).mul(inverse).max(lower).min(upper).add(rounder).sub(rounder);
         FloatVector difference = trialScale.fma(code, negative).sub(x[at + i]);
         square = difference.fma(difference, square);
-        error = difference.mul(weights[i]).fma(difference, error);
+        error = difference.mul(weights[weightsAt + i]).fma(difference, error);
       }
       error.intoArray(weighted, t);
       square.intoArray(squares, t);

@@ -81,7 +81,7 @@ class BlockEncoderTest {
     float[] values = values();
     byte[] out = new byte[dtype.blockBytes()];
     for (int at = 0; at < values.length; at += 256) {
-      KBlocks.plain(dtype).encode(values, at, out);
+      KBlocks.plain(dtype).encode(values, at, out, 0);
       float[] block = java.util.Arrays.copyOfRange(values, at, at + 256);
       assertThat(encode(dtype, block)).as("row %s", at / 256).isEqualTo(out);
     }
