@@ -3,7 +3,7 @@ package io.superweight.cli;
 import io.superweight.InputException;
 import io.superweight.checkpoint.DraftFile;
 import io.superweight.checkpoint.GgufLayout;
-import io.superweight.convert.GgufExport;
+import io.superweight.convert.Export;
 import io.superweight.report.Numerals;
 import io.superweight.tensor.DType;
 import java.io.IOException;
@@ -85,7 +85,7 @@ final class WriteOptions {
   }
 
   /** Writes the file, or says what it would be. */
-  void write(GgufExport export, Terminal terminal, Progress shown) {
+  void write(Export export, Terminal terminal, Progress shown) {
     check();
     int workers = threads();
     export.notices().forEach(shown::line);
@@ -119,7 +119,7 @@ final class WriteOptions {
     types(export, to);
   }
 
-  private void preview(GgufExport export, int workers, PrintStream to) {
+  private void preview(Export export, int workers, PrintStream to) {
     to.println(out + " would be " + size(export.size()));
     types(export, to);
     to.println(
@@ -147,7 +147,7 @@ final class WriteOptions {
     }
   }
 
-  private static void types(GgufExport export, PrintStream to) {
+  private static void types(Export export, PrintStream to) {
     Map<DType, Integer> count = new EnumMap<>(DType.class);
     Map<DType, Long> bytes = new EnumMap<>(DType.class);
     for (GgufLayout.Entry entry : export.entries()) {

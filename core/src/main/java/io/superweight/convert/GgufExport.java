@@ -1,49 +1,21 @@
 package io.superweight.convert;
 
-import io.superweight.InputException;
-import io.superweight.checkpoint.DraftFile;
 import io.superweight.checkpoint.GgufLayout;
-import io.superweight.tensor.BlockEncoder;
 import io.superweight.tensor.DType;
-import io.superweight.tensor.Tensor;
-import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.MemorySegment;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Queue;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
-import java.util.concurrent.LinkedBlockingQueue;
 
 /**
  * A GGUF file that is about to be written: its content and each tensor's type. Same content and
  * choice, same bytes, whatever the number of threads and however often it was interrupted.
  */
-public final class GgufExport {
-  /** Elements of a piece, at least a row: what a thread holds, and what a resumed file misses. */
-  private static final int PIECE = 1 << 20;
-
-  /** How far it is. */
-  @FunctionalInterface
-  public interface Listener {
-    /**
-     * @param bytes that lie in the file, of {@code total}
-     * @param tensor the last that was worked on
-     */
-    void written(long bytes, long total, String tensor);
-  }
-
+public final class GgufExport implements Export {
   private final GgufContent content;
   private final GgufLayout layout;
-  private final String plan;
+  private final TensorFile file;
   private final HeldWeights held;
 
   /**
@@ -68,23 +40,14 @@ public final class GgufExport {
       }
     }
     this.layout = new GgufLayout(metadata, entries);
-    this.plan =
-        "gguf 1 "
-            + source
-            + " "
-            + PIECE
-            + " "
-            + held.elements()
-            + " "
-            + java.util.HexFormat.of().formatHex(digest(layout.header()));
-  }
-
-  private static byte[] digest(byte[] bytes) {
-    try {
-      return java.security.MessageDigest.getInstance("SHA-256").digest(bytes);
-    } catch (java.security.NoSuchAlgorithmException impossible) {
-      throw new IllegalStateException(impossible);
+    List<TensorFile.Slot> slots = new ArrayList<>();
+    for (int i = 0; i < entries.size(); i++) {
+      slots.add(
+          new TensorFile.Slot(content.tensors().get(i), entries.get(i).dtype(), layout.offset(i)));
     }
+    this.file =
+        new TensorFile(
+            slots, layout.header(), layout.size(), "gguf " + source + " " + held.elements(), held);
   }
 
   /** The number of the type in llama.cpp's list of file types (llama.h, llama_ftype). */
@@ -105,7 +68,7 @@ public final class GgufExport {
     };
   }
 
-  /** What becomes of weights of the model, whether they are held or not. */
+  @Override
   public List<HeldWeights.Outcome> outcomes(java.util.Collection<GgufContent.Element> elements) {
     return elements.stream()
         .map(element -> {
@@ -116,17 +79,17 @@ public final class GgufExport {
         .toList();
   }
 
-  /** What llama.cpp will do otherwise than the model does. */
+  @Override
   public List<String> notices() {
     return content.notices();
   }
 
-  /** The tensors as they will lie. */
+  @Override
   public List<GgufLayout.Entry> entries() {
     return layout.entries();
   }
 
-  /** Bytes of the file. */
+  @Override
   public long size() {
     return layout.size();
   }
@@ -147,242 +110,18 @@ public final class GgufExport {
     return found;
   }
 
-  /**
-   * Checks that the disk has room for what is still to be written.
-   *
-   * @throws InputException of kind OUTPUT where it has not
-   */
+  @Override
   public void requireRoom(Path target) {
-    try {
-      Path draft = DraftFile.draftOf(target);
-      long there = Files.exists(draft) ? Files.size(draft) : 0;
-      long needed = size() - Math.min(there, size());
-      long usable = Files.getFileStore(target.toAbsolutePath().getParent()).getUsableSpace();
-      if (usable < needed + needed / 100 + (1 << 20)) {
-        throw new InputException(
-            InputException.Kind.OUTPUT,
-            String.format(
-                java.util.Locale.ROOT,
-                "%s needs %.1f GB and its disk has %.1f GB left; name a file on another disk",
-                target,
-                needed / 1e9,
-                usable / 1e9));
-      }
-    } catch (IOException e) {
-      throw new InputException(
-          InputException.Kind.OUTPUT,
-          target
-              + " cannot be written ("
-              + e.getMessage()
-              + "); name a file in a folder that exists",
-          e);
-    }
+    file.requireRoom(target);
   }
 
-  /** Some rows of a tensor, and where their bytes go. */
-  private record Piece(int tensor, long firstRow, int rows, long offset, long bytes) {}
-
-  private List<Piece> pieces() {
-    List<Piece> pieces = new ArrayList<>();
-    for (int t = 0; t < layout.entries().size(); t++) {
-      OutputTensor tensor = content.tensors().get(t);
-      if (tensor.rowCount() == 0) {
-        continue;
-      }
-      long rowBytes = layout.entries().get(t).dtype().bytes(tensor.cols());
-      int step = Math.max(1, PIECE / tensor.cols());
-      for (long row = 0; row < tensor.rowCount(); row += step) {
-        int rows = (int) Math.min(step, tensor.rowCount() - row);
-        pieces.add(new Piece(t, row, rows, layout.offset(t) + row * rowBytes, rows * rowBytes));
-      }
-    }
-    return pieces;
-  }
-
-  /** About how long the encoding takes, by trying one piece of the largest tensor of each type. */
+  @Override
   public double seconds(int threads) {
-    double seconds = 0;
-    Map<DType, Double> perElement = new LinkedHashMap<>();
-    try (Arena arena = Arena.ofConfined()) {
-      for (int t = 0; t < layout.entries().size(); t++) {
-        OutputTensor tensor = content.tensors().get(t);
-        DType dtype = layout.entries().get(t).dtype();
-        if (tensor.shape().rank() < 2
-            || (dtype == tensor.stored() && tensor.asItLies().isPresent())) {
-          continue;
-        }
-        if (!perElement.containsKey(dtype)) {
-          perElement.put(dtype, secondsPerElement(tensor, dtype, arena));
-        }
-        seconds += tensor.shape().elements() * perElement.get(dtype) / threads;
-      }
-    }
-    return seconds;
+    return file.seconds(threads);
   }
 
-  private static double secondsPerElement(OutputTensor tensor, DType dtype, Arena arena) {
-    float[] row = new float[tensor.cols()];
-    MemorySegment out = arena.allocate(dtype.bytes(tensor.cols()));
-    BlockEncoder encoder = new BlockEncoder(dtype);
-    double best = Double.POSITIVE_INFINITY;
-    long until = System.nanoTime() + 1_000_000_000L;
-    while (System.nanoTime() < until) {
-      long start = System.nanoTime();
-      long rows = Math.min(tensor.rowCount(), Math.max(1, 4096 / tensor.cols()));
-      for (long r = 0; r < rows; r++) {
-        tensor.read(r, row, 0);
-        encoder.encode(row, 0, row.length, out, 0);
-      }
-      best = Math.min(best, (System.nanoTime() - start) / 1e9 / rows / row.length);
-    }
-    return best;
-  }
-
-  /**
-   * Writes the file, or goes on with what an earlier attempt left.
-   *
-   * @return bytes that an earlier attempt had left
-   * @throws InputException of kind OUTPUT where it cannot be written, MALFORMED where a value is
-   *     not finite
-   */
+  @Override
   public long write(Path target, int threads, Listener listener) {
-    List<Piece> pieces = pieces();
-    try (DraftFile draft = DraftFile.open(target, size(), plan)) {
-      byte[] header = layout.header();
-      if (!draft.has(0, header.length)) {
-        draft.write(0, copied(header));
-      }
-      long done = header.length;
-      Queue<Piece> left = new ArrayDeque<>();
-      for (Piece piece : pieces) {
-        if (draft.has(piece.offset(), piece.bytes())) {
-          done += piece.bytes();
-        } else {
-          left.add(piece);
-        }
-      }
-      writeAll(left, draft, threads, done, listener);
-      long resumed = draft.resumed();
-      draft.commit();
-      return resumed;
-    }
-  }
-
-  private static MemorySegment copied(byte[] bytes) {
-    return Arena.ofAuto().allocate(bytes.length).copyFrom(MemorySegment.ofArray(bytes));
-  }
-
-  private void writeAll(
-      Queue<Piece> pieces, DraftFile draft, int threads, long done, Listener listener) {
-    LinkedBlockingQueue<Worker> free = new LinkedBlockingQueue<>();
-    Queue<Future<Piece>> running = new ArrayDeque<>();
-    ExecutorService pool =
-        Executors.newFixedThreadPool(threads, Thread.ofPlatform().daemon().factory());
-    try (Arena arena = Arena.ofShared()) {
-      for (int i = 0; i < threads; i++) {
-        free.add(new Worker(draft, arena));
-      }
-      try {
-        while (!pieces.isEmpty() || !running.isEmpty()) {
-          while (!pieces.isEmpty() && running.size() < 2 * threads) {
-            Piece piece = pieces.remove();
-            running.add(
-                pool.submit(() -> {
-                  Worker worker = free.take();
-                  try {
-                    worker.write(piece);
-                  } finally {
-                    free.add(worker);
-                  }
-                  return piece;
-                }));
-          }
-          Piece piece = running.remove().get();
-          done += piece.bytes();
-          listener.written(done, size(), layout.entries().get(piece.tensor()).name());
-        }
-      } finally {
-        pool.shutdown();
-        while (!pool.isTerminated()) {
-          // The memory must outlive the threads that write to it.
-          pool.awaitTermination(1, java.util.concurrent.TimeUnit.SECONDS);
-        }
-      }
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-      throw new IllegalStateException("interrupted", e);
-    } catch (ExecutionException e) {
-      if (e.getCause() instanceof RuntimeException cause) {
-        throw cause;
-      }
-      if (e.getCause() instanceof Error cause) {
-        throw cause;
-      }
-      throw new IllegalStateException(e.getCause());
-    }
-  }
-
-  /** One thread's memory. */
-  private final class Worker {
-    private final DraftFile draft;
-    private final Arena arena;
-    private final Map<DType, BlockEncoder> encoders = new LinkedHashMap<>();
-    private float[] row = new float[0];
-    private MemorySegment out;
-
-    Worker(DraftFile draft, Arena arena) {
-      this.draft = draft;
-      this.arena = arena;
-      this.out = arena.allocate(64);
-    }
-
-    void write(Piece piece) {
-      OutputTensor tensor = content.tensors().get(piece.tensor());
-      GgufLayout.Entry entry = layout.entries().get(piece.tensor());
-      if (entry.dtype() == tensor.stored()
-          && tensor.asItLies().isPresent()
-          && !held.within(tensor.name())) {
-        Tensor source = tensor.asItLies().get();
-        long from = entry.dtype().bytes(piece.firstRow() * tensor.cols());
-        draft.write(piece.offset(), source.data().asSlice(from, piece.bytes()));
-        return;
-      }
-      if (out.byteSize() < piece.bytes()) {
-        out = arena.allocate(piece.bytes(), 64);
-      }
-      int cols = tensor.cols();
-      if (row.length < cols) {
-        row = new float[cols];
-      }
-      BlockEncoder encoder = encoders.computeIfAbsent(entry.dtype(), BlockEncoder::new);
-      long rowBytes = entry.dtype().bytes(cols);
-      for (int r = 0; r < piece.rows(); r++) {
-        tensor.read(piece.firstRow() + r, row, 0);
-        requireFinite(tensor, piece.firstRow() + r, cols);
-        encoder.encode(row, 0, cols, out, r * rowBytes);
-        held.fix(
-            tensor.name(),
-            piece.firstRow() + r,
-            row,
-            entry.dtype(),
-            out.asSlice(r * rowBytes, rowBytes));
-      }
-      draft.write(piece.offset(), out.asSlice(0, piece.bytes()));
-    }
-
-    private void requireFinite(OutputTensor tensor, long index, int cols) {
-      int most = 0;
-      for (int i = 0; i < cols; i++) {
-        most = Math.max(most, Float.floatToRawIntBits(row[i]) & 0x7fff_ffff);
-      }
-      if (most >= 0x7f80_0000) {
-        throw new InputException(
-            InputException.Kind.MALFORMED,
-            tensor.name()
-                + " has a value in row "
-                + index
-                + " that is not finite; the checkpoint is damaged, fetch it again");
-      }
-    }
+    return file.write(target, threads, listener);
   }
 }
