@@ -8,11 +8,13 @@ import io.superweight.compute.cpu.CpuDevice;
 import io.superweight.convert.GgufContent;
 import io.superweight.convert.GgufExport;
 import io.superweight.convert.HeldWeights;
+import io.superweight.convert.SafetensorsExport;
 import io.superweight.convert.TypeChoice;
 import io.superweight.edit.WeightSelector;
 import io.superweight.model.Coordinate;
 import io.superweight.model.Transformer;
 import io.superweight.tensor.DType;
+import io.superweight.tokenizer.TokenizerFiles;
 import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.List;
@@ -77,6 +79,20 @@ final class QuantizeCommand implements Runnable {
   private List<String> tensorTypes = new ArrayList<>();
 
   @Option(
+      names = "--format",
+      paramLabel = "FORMAT",
+      description =
+          "gguf, or safetensors: a folder whose matrices hold what TYPE makes of them, in a plain type, held weights "
+              + "as they were. Default: gguf")
+  private String format = "gguf";
+
+  @Option(
+      names = "--dtype",
+      paramLabel = "TYPE",
+      description = "With --format safetensors: F32, F16 or BF16. Default: as the model has it")
+  private String dtype;
+
+  @Option(
       names = "--keep-super-weights",
       arity = "0..1",
       fallbackValue = "lift",
@@ -106,9 +122,24 @@ final class QuantizeCommand implements Runnable {
     if (keep == null && !superWeights.isEmpty()) {
       throw usage("--super-weights names what --keep-super-weights keeps: add that one");
     }
+    boolean folder = format.equalsIgnoreCase("safetensors");
+    if (!folder && !format.equalsIgnoreCase("gguf")) {
+      throw usage("--format takes gguf or safetensors, not \"" + format + "\"");
+    }
+    if (dtype != null && !folder) {
+      throw usage("--dtype belongs to --format safetensors: add that, or leave it out");
+    }
+    DType plain = dtype == null ? null : TypeChoice.parseType(dtype);
+    if (plain != null && plain.quantized()) {
+      throw usage("--dtype takes F32, F16 or BF16, not " + plain);
+    }
     write.check();
     try (Progress progress = write.progress(terminal);
         Checkpoint checkpoint = OpenModel.checkpoint(model, progress)) {
+      if (folder) {
+        dequantized(checkpoint, base, plain, patterns, terminal, progress);
+        return;
+      }
       GgufContent content = GgufContent.of(checkpoint, OpenModel.tokenizerFiles(model, checkpoint));
       Map<Coordinate, GgufContent.Element> kept = new TreeMap<>();
       if (keep != null) {
@@ -129,6 +160,39 @@ final class QuantizeCommand implements Runnable {
       if (!kept.isEmpty()) {
         report(List.copyOf(kept.keySet()), export.outcomes(kept.values()), terminal.out());
       }
+    }
+  }
+
+  private void dequantized(
+      Checkpoint checkpoint,
+      DType base,
+      DType plain,
+      List<TypeChoice.NamePattern> patterns,
+      Terminal terminal,
+      Progress progress) {
+    Map<Coordinate, GgufContent.Element> kept = new TreeMap<>();
+    if (keep != null) {
+      chosen(checkpoint)
+          .forEach(weight -> kept.put(weight, SafetensorsExport.element(checkpoint, weight)));
+    }
+    Set<String> lifted = new TreeSet<>();
+    if ("lift".equals(keep)) {
+      kept.values().forEach(element -> lifted.add(element.tensor()));
+    }
+    TypeChoice types =
+        new TypeChoice(base, patterns, lifted, TypeChoice.lifted(base, checkpoint.mainType()));
+    TokenizerFiles files =
+        OpenModel.tokenizerFiles(model, checkpoint)
+            .orElseThrow(() ->
+                new InputException(
+                    InputException.Kind.UNSUPPORTED,
+                    checkpoint.source()
+                        + ": only a folder of safetensors is written so; leave --format out to write GGUF"));
+    SafetensorsExport export =
+        new SafetensorsExport(checkpoint, types, plain, files, kept.values());
+    write.write(export, terminal, progress);
+    if (!kept.isEmpty()) {
+      report(List.copyOf(kept.keySet()), export.outcomes(kept.values()), terminal.out());
     }
   }
 

@@ -73,6 +73,10 @@ final class WriteOptions {
    * @throws InputException of kind OUTPUT
    */
   void check() {
+    if (Files.isDirectory(out)) {
+      throw new InputException(
+          InputException.Kind.OUTPUT, out + " is a folder that exists; give --out another name");
+    }
     OutputFile.at(out, "--out");
     if (Files.exists(out) && !Files.isRegularFile(out)) {
       throw new InputException(

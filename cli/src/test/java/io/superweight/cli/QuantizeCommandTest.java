@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import io.superweight.checkpoint.Checkpoint;
 import io.superweight.checkpoint.Checkpoints;
 import io.superweight.tensor.DType;
+import io.superweight.tensor.Dequantizer;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.PrintStream;
@@ -78,6 +79,43 @@ class QuantizeCommandTest {
     try (Checkpoint written = Checkpoints.open(file)) {
       assertThat(written.require("blk.3.ffn_down.weight").dtype()).isEqualTo(DType.Q8_0);
       assertThat(written.require("blk.1.ffn_down.weight").dtype()).isEqualTo(DType.Q4_0);
+    }
+  }
+
+  @Test
+  void aFolderOfRoundedWeightsGivesTheValuesOfTheQuantizedFile() {
+    Path folderOut = this.folder.resolve("rounded");
+    Path file = this.folder.resolve("same.gguf");
+
+    Run run =
+        run(
+            "quantize",
+            "--type",
+            "Q4_0",
+            "--format",
+            "safetensors",
+            "--dtype",
+            "F32",
+            "--keep-super-weights=exact",
+            "--out",
+            folderOut);
+    run("quantize", "--type", "Q4_0", "--out", file);
+
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    assertThat(folderOut.resolve("config.json")).exists();
+    assertThat(folderOut.resolve("tokenizer.json")).exists();
+    try (Checkpoint rounded = Checkpoints.open(folderOut);
+        Checkpoint quantized = Checkpoints.open(file)) {
+      float[] down = Dequantizer.decode(rounded.require("model.layers.1.mlp.down_proj.weight"));
+      float[] same = Dequantizer.decode(quantized.require("blk.1.ffn_down.weight"));
+      int held = 161 * (down.length / 320) + 288;
+      assertThat(down[held]).isEqualTo(0.421875f);
+      assertThat(same[held]).isNotEqualTo(0.421875f);
+      down[held] = same[held];
+      for (int col : new int[] {495, 613}) {
+        down[held - 288 + col] = same[held - 288 + col];
+      }
+      assertThat(down).isEqualTo(same);
     }
   }
 

@@ -239,6 +239,21 @@ public final class SafetensorsWriter implements AutoCloseable {
     }
   }
 
+  /**
+   * What a file begins with, before the tensors' bytes: the length of its header, and that.
+   *
+   * @param entries the tensors, in the order in which their bytes follow
+   * @param metadata strings for {@code __metadata__}
+   */
+  public static byte[] head(List<Entry> entries, Map<String, String> metadata) {
+    byte[] header = header(entries, metadata);
+    return ByteBuffer.allocate(8 + header.length)
+        .order(ByteOrder.LITTLE_ENDIAN)
+        .putLong(header.length)
+        .put(header)
+        .array();
+  }
+
   private static byte[] header(List<Entry> entries, Map<String, String> metadata) {
     Set<String> names = new HashSet<>();
     ByteArrayOutputStream bytes = new ByteArrayOutputStream();

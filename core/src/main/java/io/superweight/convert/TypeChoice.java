@@ -80,6 +80,26 @@ public record TypeChoice(
     return chosen == tensor.stored() ? chosen : fitting(chosen, tensor.cols());
   }
 
+  /**
+   * The type that a tensor of a safetensors file is rounded to, under its own name: embeddings and
+   * output head are left as they are, as quantizers of that format leave them.
+   */
+  DType ofSafetensors(OutputTensor tensor, boolean outside) {
+    if (tensor.shape().rank() != 2 || !tensor.name().endsWith("weight")) {
+      return tensor.stored();
+    }
+    for (NamePattern one : patterns) {
+      if (one.pattern().matcher(tensor.name()).find()) {
+        return fitting(one.type(), tensor.cols());
+      }
+    }
+    if (outside || type == null || tensor.name().contains("norm")) {
+      return tensor.stored();
+    }
+    boolean lift = lifted.contains(tensor.name()) && bits(liftedType) > bits(type);
+    return fitting(lift ? liftedType : type, tensor.cols());
+  }
+
   private DType chosen(OutputTensor tensor, boolean tiedHead) {
     for (NamePattern one : patterns) {
       if (one.pattern().matcher(tensor.name()).find()) {
