@@ -79,8 +79,8 @@ public record EightBits(
               Kind.TENSOR_PRECISE, "… first token not rounded", "int8:act=tensor,sinks=precise"),
           new Plan(
               Kind.TENSOR_SAVED,
-              "… and SmoothQuant, of down, too",
-              "int8:act=tensor,sinks=precise,smooth=0.5,smooth-down"));
+              "… outlier tokens not rounded, largest held",
+              "int8:act=tensor,sinks=outliers:4,sa=largest"));
 
   public EightBits {
     versions = List.copyOf(versions);
@@ -199,7 +199,7 @@ public record EightBits(
             + (version(Kind.TENSOR_SAVED).isPresent()
                 ? ", "
                     + Phrases.value(value(0, Kind.TENSOR_SAVED))
-                    + " with SmoothQuant of the rest besides, the down projections included."
+                    + " with each token left so whose largest is beyond four times the median token’s, and the largest scalar held."
                 : "."));
     if (version(Kind.SMOOTHED).isPresent()) {
       findings.add(
