@@ -47,11 +47,13 @@ final class AttentionWeights {
   }
 
   /** {@code [rows, cols]} as {@code [cols, rows]}. */
-  static void transpose(MemorySegment from, int rows, int cols, MemorySegment to) {
+  static float[] transposed(MemorySegment from, int rows, int cols) {
+    float[] to = new float[rows * cols];
     for (int r = 0; r < rows; r++) {
       for (int c = 0; c < cols; c++) {
-        to.set(FLOAT, 4L * ((long) c * rows + r), from.get(FLOAT, 4L * ((long) r * cols + c)));
+        to[c * rows + r] = from.get(FLOAT, 4L * ((long) r * cols + c));
       }
     }
+    return to;
   }
 }

@@ -11,6 +11,8 @@ import io.superweight.model.Architecture.NormPlacement;
 import io.superweight.model.Architecture.QueryKeyNorm;
 import io.superweight.model.Weights.Linear;
 import io.superweight.model.Weights.NormWeights;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;
@@ -952,10 +954,14 @@ final class ForwardPass implements AutoCloseable {
         device.copyColumns(ownKeys, keyHead * d, key, 0, d);
         device.copyColumns(ownValues, keyHead * d, value, 0, d);
         device.matmul(query, key, false, scores);
-        AttentionWeights.softmax(
-            device.host(scores), span.queryCount(), span.keyCount(), before, how);
+        MemorySegment held = device.host(scores);
+        AttentionWeights.softmax(held, span.queryCount(), span.keyCount(), before, how);
+        device.store(scores, held);
         tell(site, scores, open.lane, tokens);
-        AttentionWeights.transpose(device.host(value), span.keyCount(), d, device.host(turned));
+        float[] values = AttentionWeights.transposed(device.host(value), span.keyCount(), d);
+        held = device.host(turned);
+        MemorySegment.copy(values, 0, held, ValueLayout.JAVA_FLOAT_UNALIGNED, 0, values.length);
+        device.store(turned, held);
         device.matmul(scores, turned, false, out);
         device.copyColumns(out, 0, y.rows(span.queryRow(), span.queryCount()), h * d, d);
       }
