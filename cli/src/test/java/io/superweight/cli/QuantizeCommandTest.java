@@ -91,7 +91,7 @@ class QuantizeCommandTest {
         run(
             "quantize",
             "--type",
-            "Q4_0",
+            "Q8_0",
             "--format",
             "safetensors",
             "--dtype",
@@ -99,7 +99,7 @@ class QuantizeCommandTest {
             "--keep-super-weights=exact",
             "--out",
             folderOut);
-    run("quantize", "--type", "Q4_0", "--out", file);
+    run("quantize", "--type", "Q8_0", "--out", file);
 
     assertThat(run.exitCode()).as(run.err()).isZero();
     assertThat(folderOut.resolve("config.json")).exists();
