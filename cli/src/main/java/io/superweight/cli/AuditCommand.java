@@ -205,7 +205,7 @@ final class AuditCommand implements Callable<Integer> {
             .cell(weight(w.before()))
             .cell(weight(w.after()))
             .cell(Double.isNaN(w.relativeError()) ? "–" : Numerals.percent(w.relativeError()))
-            .cell(w.type() == null ? "–" : w.type().name())
+            .cell(w.storedAs().isEmpty() ? "–" : w.storedAs())
             .cell(weight(w.step()))
             .cell(value(w.activationBefore()))
             .cell(value(w.activationAfter()))

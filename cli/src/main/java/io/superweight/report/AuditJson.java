@@ -49,7 +49,7 @@ public final class AuditJson {
                 json.measured("before", w.before());
                 json.measured("after", w.after());
                 json.measured("relativeError", w.relativeError());
-                json.textOrNull("dtype", w.type() == null ? "" : w.type().name());
+                json.textOrNull("dtype", w.storedAs());
                 json.measured("step", w.step());
                 json.indexOrNull("rank", w.rank() == 0 ? -1 : (int) w.rank());
                 json.measured("activationBefore", w.activationBefore());

@@ -1,7 +1,6 @@
 package io.superweight.audit;
 
 import io.superweight.model.Coordinate;
-import io.superweight.tensor.DType;
 
 /**
  * A super weight before and after quantization. What was not measured is NaN.
@@ -10,9 +9,11 @@ import io.superweight.tensor.DType;
  * @param before its value in the base, or the published one where there is no base
  * @param after its value in the quantized model
  * @param relativeError {@code |after − before| / |before|}
- * @param type how the quantized model stores its matrix
+ * @param storedAs how the quantized model stores its matrix, {@code Q4_0} or {@code GPTQ 4-bit};
+ *     empty where it has no such place
  * @param step the distance of neighbouring values in its block ({@link
- *     io.superweight.tensor.Dequantizer#step})
+ *     io.superweight.tensor.Dequantizer#step}, {@link
+ *     io.superweight.checkpoint.Checkpoint.PackedElement})
  * @param rank by magnitude in its matrix of the quantized model, 1 being the largest
  * @param activationBefore the residual stream at its output channel behind its layer, in the base,
  *     at the token of the prompt where that is largest
@@ -25,7 +26,7 @@ public record AuditedWeight(
     double before,
     double after,
     double relativeError,
-    DType type,
+    String storedAs,
     double step,
     long rank,
     double activationBefore,

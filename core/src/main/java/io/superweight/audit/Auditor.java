@@ -8,6 +8,7 @@ import io.superweight.audit.Audit.Verdict;
 import io.superweight.audit.AuditedWeight.State;
 import io.superweight.catalog.Catalog;
 import io.superweight.catalog.CatalogCheck;
+import io.superweight.checkpoint.Checkpoint;
 import io.superweight.compute.Matrix;
 import io.superweight.find.FindOptions;
 import io.superweight.find.FindResult;
@@ -320,7 +321,7 @@ public final class Auditor {
           before,
           Double.NaN,
           Double.NaN,
-          null,
+          "",
           Double.NaN,
           0,
           activations.before[i],
@@ -332,6 +333,7 @@ public final class Auditor {
     double error = Math.abs(after - before) / Math.abs(before);
     long rank = new WeightScan(matrix).standings(after)[0].rank();
     long element = (long) weight.row() * matrix.cols() + weight.col();
+    Optional<Checkpoint.PackedElement> packed = packed(weight);
     State state;
     if (known.isPresent()) {
       state = after == before ? State.KEPT : State.of(error);
@@ -343,15 +345,35 @@ public final class Auditor {
         before,
         after,
         after == before ? 0 : error,
-        matrix.dtype(),
-        matrix.dtype().quantized()
-            ? Math.abs(Dequantizer.step(matrix.dtype(), matrix.data(), element).orElse(Float.NaN))
-            : Double.NaN,
+        packed.map(Checkpoint.PackedElement::format).orElse(matrix.dtype().name()),
+        Math.abs(
+            packed
+                .map(Checkpoint.PackedElement::step)
+                .or(() -> Dequantizer.step(matrix.dtype(), matrix.data(), element))
+                .orElse(Float.NaN)),
         rank,
         activations.before[i],
         activations.after[i],
         activations.position[i],
         state);
+  }
+
+  /** How a weight lies in a packed checkpoint. */
+  private Optional<Checkpoint.PackedElement> packed(Coordinate weight) {
+    String part =
+        weight.part().replaceAll("^layers\\.\\d+\\.", "").replaceAll("experts\\.\\d+", "experts");
+    for (String template : quantized.architecture().parts().getOrDefault(part, List.of())) {
+      String name =
+          template
+              .replace("{i}", String.valueOf(weight.layer()))
+              .replace("{e}", String.valueOf(weight.expert().orElse(-1)));
+      Optional<Checkpoint.PackedElement> found =
+          quantized.checkpoint().packedElement(name, weight.row(), weight.col());
+      if (found.isPresent()) {
+        return found;
+      }
+    }
+    return Optional.empty();
   }
 
   private List<Window> windows() {

@@ -74,6 +74,24 @@ public interface Checkpoint extends AutoCloseable {
   }
 
   /**
+   * An element of a packed matrix.
+   *
+   * @param format how it is packed, such as {@code GPTQ 4-bit}
+   * @param step the distance of neighbouring values at it; of 4-bit and 8-bit floats the scale
+   */
+  record PackedElement(String format, float step) {}
+
+  /**
+   * How an element of a matrix is packed.
+   *
+   * @param name of the matrix in the checkpoint
+   * @return empty where it is not packed
+   */
+  default Optional<PackedElement> packedElement(String name, int row, int col) {
+    return Optional.empty();
+  }
+
+  /**
    * A SHA-256 over names, types, shapes and bytes sampled evenly from each tensor (all bytes of
    * small ones): it tells models apart without reading them whole. Lower-case hex.
    */

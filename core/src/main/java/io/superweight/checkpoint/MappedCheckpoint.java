@@ -201,6 +201,14 @@ class MappedCheckpoint implements Checkpoint {
   }
 
   @Override
+  public Optional<PackedElement> packedElement(String name, int row, int col) {
+    PackedMatrix matrix = packed.get(packed.containsKey(name) ? name : plainName(name));
+    return matrix == null || row >= matrix.rows() || col >= matrix.cols()
+        ? Optional.empty()
+        : Optional.of(new PackedElement(matrix.format(), matrix.steps().at(row, col)));
+  }
+
+  @Override
   public String digest() {
     String known = digest;
     if (known == null) {

@@ -159,6 +159,7 @@ final class PackedFormats {
             }
           }
         },
+        (r, c) -> grid.scales[grid.index(r, c)],
         packed.name(),
         scale.name(),
         shape.name());
@@ -336,6 +337,7 @@ final class PackedFormats {
             }
           }
         },
+        (r, c) -> scales[of[c] * outputs + r],
         packed.name(),
         zeros.name(),
         scale.name());
@@ -381,6 +383,7 @@ final class PackedFormats {
             }
           }
         },
+        (r, c) -> scales[of[c] * outputs + r],
         packed.name(),
         zeros.name(),
         scale.name());
@@ -434,6 +437,7 @@ final class PackedFormats {
               out[i] = values[weight.unsigned((long) from * cols + i)];
             }
           },
+          (r, c) -> 1,
           weight.name());
       return;
     }
@@ -463,6 +467,7 @@ final class PackedFormats {
             }
           }
         },
+        (r, c) -> grid.scales[grid.index(r, c)],
         weight.name(),
         scale.name());
   }
@@ -536,6 +541,7 @@ final class PackedFormats {
             }
           }
         },
+        (r, c) -> most[r] / 127,
         weight.name(),
         scale.name());
   }
@@ -614,6 +620,7 @@ final class PackedFormats {
             out[i] = code[at % 2 == 0 ? both >> 4 : both & 15] * most[(int) (at / block)];
           }
         },
+        (r, c) -> most[(int) (((long) r * cols + c) / block)],
         weight,
         state.name(),
         map.name());
@@ -633,6 +640,7 @@ final class PackedFormats {
       int cols,
       String format,
       PackedMatrix.Decoder decoder,
+      PackedMatrix.Steps steps,
       String... parts) {
     long bytes = 0;
     for (String part : parts) {
@@ -645,7 +653,8 @@ final class PackedFormats {
     if (type.quantized()) {
       throw new IllegalStateException(module);
     }
-    found.put(module + ".weight", new PackedMatrix(type, rows, cols, bytes, format, decoder));
+    found.put(
+        module + ".weight", new PackedMatrix(type, rows, cols, bytes, format, decoder, steps));
   }
 
   private Tensor floats(String name) {

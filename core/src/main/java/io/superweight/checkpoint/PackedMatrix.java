@@ -12,9 +12,10 @@ import io.superweight.tensor.DType;
  * @param bytes that it takes in the file, scales and zero points included
  * @param format for people: {@code GPTQ 4-bit}
  * @param rowsDecoder decodes
+ * @param steps tells how far neighbouring values are apart
  */
 record PackedMatrix(
-    DType type, int rows, int cols, long bytes, String format, Decoder rowsDecoder) {
+    DType type, int rows, int cols, long bytes, String format, Decoder rowsDecoder, Steps steps) {
 
   /** Decodes rows. */
   interface Decoder {
@@ -23,5 +24,14 @@ record PackedMatrix(
      * float32, before the rounding to the type.
      */
     void decode(int from, int count, float[] out);
+  }
+
+  /** Distances of values. */
+  interface Steps {
+    /**
+     * The scale of an element: the distance of neighbouring values, but for 4-bit and 8-bit floats,
+     * whose distances differ.
+     */
+    float at(int row, int col);
   }
 }

@@ -29,6 +29,7 @@ import java.util.Comparator;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import java.util.TreeMap;
@@ -195,7 +196,7 @@ public final class RecipeSearch {
       throw new InputException(
           InputException.Kind.USAGE,
           String.format(
-              java.util.Locale.ROOT,
+              Locale.ROOT,
               "--budget of %.3f bits a weight is less than the %.3f that the fewest bits of %s take: give more",
               8.0 * most / elements,
               8.0 * least / elements,
@@ -543,7 +544,8 @@ public final class RecipeSearch {
         String layers =
             some.stream()
                 .map(m -> m.parts().getFirst().split("\\.")[1])
-                .collect(Collectors.joining("|", "(", ")"));
+                .collect(Collectors.joining("|"));
+        layers = some.size() == 1 ? layers : "(" + layers + ")";
         String coding = some.getFirst().coding();
         lines.add(new Line(text(some.getFirst(), layers, coding), why(some, coding)));
       });
@@ -597,16 +599,19 @@ public final class RecipeSearch {
       double cost = some.stream().mapToDouble(Module::cost).sum();
       boolean special = some.stream().anyMatch(Module::superWeights);
       double by = some.stream().mapToDouble(Module::perMegabyte).max().orElse(0);
-      return String.format(
-          java.util.Locale.ROOT,
-          "%d module%s whose rounding to the fewest bits costs %.2g nats together%s%s",
-          some.size(),
-          some.size() == 1 ? "" : "s",
-          cost,
+      String modules = some.size() == 1 ? "1 module" : some.size() + " modules";
+      String costs =
           by > 0
-              ? String.format(java.util.Locale.ROOT, ", up to %.2g spared by MB", by)
-              : ", at the same size less error",
-          special ? "; holds super weights or feeds a super activation" : "");
+              ? String.format(
+                  Locale.ROOT,
+                  "the fewest bits would cost %.2g nats, lifting spares up to %.2g by MB",
+                  cost,
+                  by)
+              : String.format(Locale.ROOT, "the fewest bits do, at a cost of %.2g nats", cost);
+      return modules
+          + ": "
+          + costs
+          + (special ? "; holds super weights or feeds a super activation" : "");
     }
   }
 }

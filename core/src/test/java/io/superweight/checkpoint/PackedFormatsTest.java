@@ -158,7 +158,8 @@ class PackedFormatsTest {
               for (int i = 0; i < count * 33; i++) {
                 out[i] = from * 33 + i;
               }
-            });
+            },
+            (row, col) -> 1);
     byte[] inMemory;
     try (DecodedMatrices small = new DecodedMatrices(Map.of("w", matrix), 1 << 20, folder)) {
       inMemory = small.get("w").data().toArray(java.lang.foreign.ValueLayout.JAVA_BYTE);

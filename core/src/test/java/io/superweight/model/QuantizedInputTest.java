@@ -93,4 +93,23 @@ class QuantizedInputTest {
       assertThat(plain.packing()).isEmpty();
     }
   }
+
+  @ParameterizedTest
+  @MethodSource("folders")
+  void neighbouringValuesAreStepsApart(String folder) {
+    if (folder.contains("fp") || folder.contains("nf4")) {
+      return; // floats: their steps differ
+    }
+    String name = "model.layers.0.mlp.down_proj.weight";
+    try (Checkpoint checkpoint = Checkpoints.open(Fixtures.path("quantized/" + folder))) {
+      float[] values = Dequantizer.decode(checkpoint.require(name));
+      for (int i = 0; i < 2000; i++) {
+        int row = i * 7 % 128;
+        int col = i * 13 % 256;
+        Checkpoint.PackedElement element = checkpoint.packedElement(name, row, col).orElseThrow();
+        double steps = values[256 * row + col] / element.step();
+        assertThat(steps).isCloseTo(Math.rint(steps), within(0.02 * Math.max(1, Math.abs(steps))));
+      }
+    }
+  }
 }
