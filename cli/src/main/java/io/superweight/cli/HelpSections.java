@@ -60,6 +60,7 @@ final class HelpSections {
               List.of(
                   "--json",
                   "--csv",
+                  "--rounding",
                   "--report",
                   "--out",
                   "--top",

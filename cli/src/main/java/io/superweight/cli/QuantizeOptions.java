@@ -11,11 +11,13 @@ import io.superweight.model.Coordinate;
 import io.superweight.quantize.Indivisible;
 import io.superweight.quantize.Quantization;
 import io.superweight.quantize.Quantizer;
+import io.superweight.report.RoundingCsv;
 import io.superweight.tokenizer.Tokenizer;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.TreeSet;
 import picocli.CommandLine.Option;
 
@@ -65,6 +67,13 @@ final class QuantizeOptions {
               + "activation sits on the first token, whichever it is, it sits there. \"\\n\" is a line break")
   private String prefix;
 
+  @Option(
+      names = "--rounding",
+      paramLabel = "FILE",
+      description =
+          "Write a CSV table of what rounding does to each matrix: its error, what was clipped, what holding changed")
+  private Path rounding;
+
   private static final int WINDOW = 512;
   private static final int WINDOWS = 16;
 
@@ -79,8 +88,8 @@ final class QuantizeOptions {
    */
   List<EditedModel> models(OpenModel open, List<EditedModel> edited) {
     if (!given()) {
-      if (!hold.isEmpty() || calibration != null) {
-        throw usage("--hold and --calibration belong to --quantize: add one");
+      if (!hold.isEmpty() || calibration != null || rounding != null) {
+        throw usage("--hold, --calibration and --rounding belong to --quantize: add one");
       }
       return edited;
     }
@@ -100,12 +109,20 @@ final class QuantizeOptions {
             open.transformer(),
             List.copyOf(held),
             parsed.stream().anyMatch(Quantization::needsCalibration) ? text(open) : List.of());
+    Optional<OutputFile> table =
+        Optional.ofNullable(rounding).map(path -> OutputFile.at(path, "--rounding"));
     List<EditedModel> models = new ArrayList<>(edited);
     for (EditedModel base : edited) {
       for (int i = 0; i < parsed.size(); i++) {
         models.add(quantizer.apply(quantize.get(i).strip(), parsed.get(i), base));
       }
     }
+    table.ifPresent(file ->
+        file.write(out ->
+            RoundingCsv.write(
+                models.subList(edited.size(), edited.size() + parsed.size()),
+                open.transformer(),
+                out)));
     return List.copyOf(models);
   }
 

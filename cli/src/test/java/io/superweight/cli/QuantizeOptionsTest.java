@@ -96,6 +96,28 @@ class QuantizeOptionsTest {
   }
 
   @Test
+  void theTableOfRoundingHasEachMatrixAndWhatHoldingChanged() throws IOException {
+    Path table = folder.resolve("rounding.csv");
+    json(
+        sweep(
+            "--quantize",
+            "rtn2:block=tensor,clip=z:3,hold",
+            "--hold",
+            SUPER,
+            "--rounding",
+            table.toString(),
+            "--json"));
+    List<String> lines = Files.readAllLines(table);
+    assertThat(lines).hasSize(1 + 8 * 7);
+    assertThat(lines)
+        .filteredOn(line -> line.contains(SUPER))
+        .singleElement()
+        .asString()
+        .contains("\"" + SUPER + "\",0.421875,")
+        .endsWith(",restored");
+  }
+
+  @Test
   void whatWouldDoNothingIsRefused() {
     assertRefused("--hold changes nothing", "--quantize", "rtn4:block=64", "--hold", SUPER);
     assertRefused("add --hold", "--quantize", "rtn4:block=64,hold");

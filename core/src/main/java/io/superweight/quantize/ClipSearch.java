@@ -2,6 +2,7 @@ package io.superweight.quantize;
 
 import io.superweight.compute.Buffer;
 import io.superweight.compute.Device;
+import io.superweight.model.Coordinate;
 import io.superweight.model.Head;
 import io.superweight.model.Probe;
 import io.superweight.model.Site;
@@ -18,9 +19,10 @@ import java.util.TreeMap;
 
 /**
  * The z of {@link Clip.ZScore} by reconstruction error, as the paper chooses it: on calibration
- * text, the z whose rounded matrices change their outputs least. The error is {@code Σ ‖X (W −
- * Ŵ)ᵀ‖² / Σ ‖X Wᵀ‖²} over the down projections, where super weights are; X is a sample of their
- * inputs, in float32. The paper does not say which layers it sums over.
+ * text, the z whose rounded matrices change their outputs least. The error is {@code ‖X (W − Ŵ)ᵀ‖²
+ * / ‖X Wᵀ‖²} with held weights put back, averaged over the layers' down projections, where super
+ * weights are; X is a sample of their inputs, in float32. The paper does not say which matrices it
+ * looks at, nor how their errors are put together.
  */
 final class ClipSearch {
   /**
@@ -59,7 +61,8 @@ final class ClipSearch {
 
   private ClipSearch() {}
 
-  static Result run(Transformer model, WeightQuantizer quantizer, List<int[]> text) {
+  static Result run(
+      Transformer model, WeightQuantizer quantizer, List<Coordinate> held, List<int[]> text) {
     Map<Integer, float[][]> inputs = new TreeMap<>();
     Map<Integer, Integer> filled = new TreeMap<>();
     int tokens = text.stream().mapToInt(ids -> ids.length).sum();
@@ -94,15 +97,13 @@ final class ClipSearch {
               quantizer.blocks(),
               Double.isInfinite(z) ? new Clip.None() : new Clip.ZScore(z),
               quantizer.indivisible());
+      QuantizedWeights rounded = QuantizedWeights.of(model, one, held);
       double error = 0;
-      double power = 0;
       for (Map.Entry<Integer, float[][]> layer : inputs.entrySet()) {
         int rows = Math.min(SAMPLE, filled.get(layer.getKey()));
-        double[] sums = error(model, layer.getKey(), layer.getValue(), rows, one);
-        error += sums[0];
-        power += sums[1];
+        error += error(model, layer.getKey(), layer.getValue(), rows, rounded);
       }
-      errors.put(z, error / power);
+      errors.put(z, error / inputs.size());
     }
     double best = Double.POSITIVE_INFINITY;
     for (Map.Entry<Double, Double> entry : errors.entrySet()) {
@@ -113,8 +114,8 @@ final class ClipSearch {
     return new Result(Double.isInfinite(best) ? new Clip.None() : new Clip.ZScore(best), errors);
   }
 
-  private static double[] error(
-      Transformer model, int layer, float[][] sample, int rows, WeightQuantizer quantizer) {
+  private static double error(
+      Transformer model, int layer, float[][] sample, int rows, QuantizedWeights rounded) {
     Device device = model.device();
     var stored = model.down(layer, -1);
     try (Device.Scope scope = device.scope()) {
@@ -128,9 +129,7 @@ final class ClipSearch {
       Buffer y = scope.allocate(rows, stored.rows());
       device.matmul(x, w, false, y);
       float[] wanted = values(device.host(y));
-      MemorySegment data = device.host(w);
-      quantizer.apply(data, w.rows(), w.cols(), "layers." + layer + ".mlp.down");
-      device.store(w, data);
+      rounded.transform("layers." + layer + ".mlp.down", w, device);
       device.matmul(x, w, false, y);
       float[] got = values(device.host(y));
       double error = 0;
@@ -139,7 +138,7 @@ final class ClipSearch {
         error += (double) (got[i] - wanted[i]) * (got[i] - wanted[i]);
         power += (double) wanted[i] * wanted[i];
       }
-      return new double[] {error, power};
+      return power == 0 ? 0 : error / power;
     }
   }
 

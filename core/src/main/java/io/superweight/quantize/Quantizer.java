@@ -55,7 +55,9 @@ public record Quantizer(Transformer model, List<Coordinate> held, List<int[]> ca
     List<String> notes = new ArrayList<>(base.notes());
     Quantization chosen = how;
     if (how.clipSearched()) {
-      ClipSearch.Result found = ClipSearch.run(model, how.weights().orElseThrow(), calibration);
+      ClipSearch.Result found =
+          ClipSearch.run(
+              model, how.weights().orElseThrow(), how.hold() ? held : List.of(), calibration);
       chosen = how.withClip(found.best());
       notes.add(label + ": " + found.sentence());
     }

@@ -378,7 +378,8 @@ class QuantizerTest {
         Fixtures.books12m(),
         model -> {
           WeightQuantizer quantizer = parsed("rtn4:block=1024").weights().orElseThrow();
-          ClipSearch.Result found = ClipSearch.run(model, quantizer, List.of(ids(model, 64)));
+          ClipSearch.Result found =
+              ClipSearch.run(model, quantizer, List.of(SUPER), List.of(ids(model, 64)));
           double best =
               found.best() instanceof Clip.ZScore(double z)
                   ? found.errors().get(z)
