@@ -240,7 +240,7 @@ final class AuditCommand implements Callable<Integer> {
                 + (p.bosAdded() ? ", BOS first" : ", no BOS")
                 + "; destroyed: KL above "
                 + Numerals.trimmed(p.mostDivergence())
-                + " nats or perplexity above × "
+                + " nats a token or perplexity above × "
                 + Numerals.trimmed(p.mostRatio())
                 + "; digest "
                 + facts.digest().substring(0, 16)
