@@ -76,10 +76,15 @@ public record FourBits(
             .mapToLong(m -> (long) m.rows() * m.cols())
             .max()
             .orElse(0);
+    boolean allWhole = false;
     for (int block : BLOCKS) {
-      if (block > largest) {
-        break; // all matrices would be one block
+      boolean whole =
+          subject.model().matrices().values().stream()
+              .noneMatch(m -> (long) m.rows() * m.cols() % block == 0);
+      if (block > largest || (whole && allWhole)) {
+        break; // all matrices would be one block, as they were with the last size
       }
+      allWhole = whole;
       versions.add(
           new Version(
               block,
@@ -347,7 +352,7 @@ public record FourBits(
         "Blocks are consecutive elements across rows, as in the code, also where the paper writes 128×128; a matrix that the size does not divide is one block, as in the code, which does not say so.");
     if (item == Item.FIGURE7) {
       differences.add(
-          "z is chosen for each block size by the reconstruction error of the down projections’ outputs on the built-in prose, from 3 to 20 and no clipping; the paper chooses it on wikitext-2 train and gives none of its values.");
+          "z is chosen for each block size by the KL divergence from the model on some of the built-in prose, from 3 to 20 and no clipping; the paper chooses it on wikitext-2 train and gives none of its values.");
     } else {
       differences.add(
           "The super weights are multiplied by "

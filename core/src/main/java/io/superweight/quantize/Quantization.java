@@ -39,7 +39,7 @@ public record Quantization(
       nf3, nf4, or none.
       block=64 (any number of consecutive elements, across rows), block=channel, block=tensor, block=group64 (along \
       a row), block=16x16 (true tiles). Default: 64; of int, tensor
-      clip=z:9, clip=z:auto (by reconstruction error on --calibration), clip=block:1e-5, clip=tensor:1e-6, clip=iqr:1.5
+      clip=z:9, clip=z:auto (least KL from the model on --calibration), clip=block:1e-5, clip=tensor:1e-6, clip=iqr:1.5
       hold: the weights of --hold are put back
       delta=paper: a step of (max−min)/(2^(N−1)−1), as the paper writes; shift: the published code's scale_shift
       act=token, act=tensor: activations as symmetric INT8, one scale a token or a tensor; bits=N for others than 8
