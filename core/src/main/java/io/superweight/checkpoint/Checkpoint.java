@@ -97,6 +97,12 @@ public interface Checkpoint extends AutoCloseable {
    */
   String digest();
 
+  /**
+   * {@link #digest} and a CRC-32C of every byte of every tensor: it tells models apart that differ
+   * in a single weight, but reads them whole, once. What is stored by model is stored by this.
+   */
+  String contents();
+
   /** The folder or file that tokenizer files are looked for in; empty for one held in memory. */
   Optional<Path> path();
 

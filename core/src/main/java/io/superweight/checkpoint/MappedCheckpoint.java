@@ -20,6 +20,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.stream.Collectors;
+import java.util.zip.CRC32C;
 
 /** Tensors by name over segments that one owner keeps alive. */
 class MappedCheckpoint implements Checkpoint {
@@ -27,6 +28,9 @@ class MappedCheckpoint implements Checkpoint {
   private static final int DIGEST_SAMPLES = 16;
 
   private static final int DIGEST_SAMPLE_BYTES = 4096;
+
+  /** What one update takes: a buffer holds less than 2 GB. */
+  private static final long CRC_BYTES = 1L << 30;
 
   private final Format format;
   private final String source;
@@ -39,6 +43,7 @@ class MappedCheckpoint implements Checkpoint {
   private final Optional<Path> path;
   private final Runnable onClose;
   private volatile String digest;
+  private volatile String contents;
 
   /**
    * @param others names of tensors that are left out, with their type
@@ -216,6 +221,25 @@ class MappedCheckpoint implements Checkpoint {
       digest = known;
     }
     return known;
+  }
+
+  @Override
+  public String contents() {
+    String known = contents;
+    if (known == null) {
+      CRC32C crc = new CRC32C();
+      new TreeMap<>(tensors).values().forEach(tensor -> update(crc, tensor.data()));
+      new TreeMap<>(parts).values().forEach(part -> update(crc, part.data()));
+      known = digest() + "-%08x".formatted(crc.getValue());
+      contents = known;
+    }
+    return known;
+  }
+
+  private static void update(CRC32C crc, MemorySegment data) {
+    for (long from = 0; from < data.byteSize(); from += CRC_BYTES) {
+      crc.update(data.asSlice(from, Math.min(CRC_BYTES, data.byteSize() - from)).asByteBuffer());
+    }
   }
 
   /** This one, whose digest is known. */

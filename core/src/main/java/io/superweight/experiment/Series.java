@@ -20,7 +20,7 @@ import tools.jackson.databind.node.ObjectNode;
  * What the scores of one evaluation of one edited model have in common: all that their bits depend
  * on. Scores of two series are never mixed.
  *
- * @param model the checkpoint's digest
+ * @param model {@link io.superweight.checkpoint.Checkpoint#contents}
  * @param edits {@link EditedModel#key()}, or its SHA-256 where it is long; empty for the model as
  *     it is
  * @param device what computed, without the number of threads, which changes no bit
@@ -34,7 +34,7 @@ public record Series(
   /** The series of an evaluation of an edited model on a device. */
   static Series of(Transformer transformer, EditedModel edited, Evaluation evaluation) {
     return new Series(
-        transformer.checkpoint().digest(),
+        transformer.checkpoint().contents(),
         edited.key().length() <= LONGEST_KEY
             ? edited.key()
             : "sha256:"

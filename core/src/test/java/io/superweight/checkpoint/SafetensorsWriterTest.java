@@ -86,6 +86,32 @@ class SafetensorsWriterTest {
   }
 
   @Test
+  void aModelThatDiffersInOneWeightHasOtherContents() throws IOException {
+    Files.copy(Fixtures.path("hf-tiny/llama1-mha/config.json"), folder.resolve("config.json"));
+    int elements = 1 << 20; // more than the digest reads
+    String[] contents = new String[2];
+    String[] digests = new String[2];
+    for (int version = 0; version < 2; version++) {
+      float[] values = new float[elements];
+      values[12_345] = version;
+      try (SafetensorsWriter writer =
+          SafetensorsWriter.create(
+              folder.resolve("model.safetensors"),
+              List.of(Entry.of("a", DType.F32, Shape.of(elements))),
+              Map.of())) {
+        writer.write(values, 0, elements);
+        writer.commit();
+      }
+      try (Checkpoint checkpoint = Checkpoints.open(folder)) {
+        contents[version] = checkpoint.contents();
+        digests[version] = checkpoint.digest();
+      }
+    }
+    assertThat(digests[0]).as("the digest reads samples").isEqualTo(digests[1]);
+    assertThat(contents[0]).startsWith(digests[0]).isNotEqualTo(contents[1]);
+  }
+
+  @Test
   void nothingStaysOfAFileThatWasNotCommitted() throws IOException {
     Path file = folder.resolve("out.safetensors");
     try (SafetensorsWriter writer =

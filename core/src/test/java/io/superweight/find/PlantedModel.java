@@ -87,6 +87,11 @@ record PlantedModel(
     }
 
     @Override
+    public String contents() {
+      return digest();
+    }
+
+    @Override
     public Set<String> names() {
       return tensors.keySet();
     }
