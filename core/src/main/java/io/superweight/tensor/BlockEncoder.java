@@ -32,6 +32,8 @@ public final class BlockEncoder {
   private int base;
 
   private final KBlocks kBlocks;
+  private final boolean vectors;
+  private final float[] range = new float[2];
 
   /**
    * @throws IllegalArgumentException for a type that is not {@linkplain #knows known}
@@ -42,6 +44,10 @@ public final class BlockEncoder {
     }
     this.dtype = dtype;
     this.bytes = new byte[0];
+    this.vectors =
+        dtype == DType.Q4_0
+            && ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent()
+            && VectorCodes.SUPPORTED;
     this.kBlocks = dtype.blockElements() == KBlocks.ELEMENTS ? KBlocks.of(dtype) : null;
   }
 
@@ -184,6 +190,18 @@ public final class BlockEncoder {
   }
 
   private void symmetric4(float[] x, int at) {
+    if (vectors) {
+      VectorCodes.range(x, at, range);
+      float most = range[1];
+      float extreme = most > -range[0] ? most : range[0];
+      float inverse = 1 / (extreme / -8);
+      // A tie is for the first of the two, and an infinite inverse as C has it.
+      if (most != -range[0] && !Float.isInfinite(inverse)) {
+        half(0, extreme / -8);
+        VectorCodes.nibbles(x, at, inverse, bytes, base + 2);
+        return;
+      }
+    }
     float scale = extreme(x, at) / -8;
     codes(x, at, 0, scale == 0 ? 0 : 1 / scale, 8.5f, 15);
     half(0, scale);
