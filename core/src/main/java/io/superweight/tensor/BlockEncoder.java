@@ -45,7 +45,7 @@ public final class BlockEncoder {
     this.dtype = dtype;
     this.bytes = new byte[0];
     this.vectors =
-        dtype == DType.Q4_0
+        (dtype == DType.Q4_0 || dtype == DType.Q8_0)
             && ModuleLayer.boot().findModule("jdk.incubator.vector").isPresent()
             && VectorCodes.SUPPORTED;
     this.kBlocks = dtype.blockElements() == KBlocks.ELEMENTS ? KBlocks.of(dtype) : null;
@@ -171,13 +171,24 @@ public final class BlockEncoder {
   }
 
   private void q8(float[] x, int at) {
-    float scale = largestMagnitude(x, at) / 127;
+    float largest;
+    if (vectors) {
+      VectorCodes.range(x, at, range);
+      largest = Math.max(-range[0], range[1]);
+    } else {
+      largest = largestMagnitude(x, at);
+    }
+    float scale = largest / 127;
     float inverse = scale == 0 ? 0 : 1 / scale;
     half(0, scale);
     if (Float.isInfinite(inverse)) {
       for (int i = 0; i < BLOCK; i++) {
         bytes[base + 2 + i] = 0;
       }
+      return;
+    }
+    if (vectors) {
+      VectorCodes.bytes(x, at, inverse, bytes, base + 2);
       return;
     }
     for (int i = 0; i < BLOCK; i++) {

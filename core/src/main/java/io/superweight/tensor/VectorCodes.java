@@ -48,6 +48,21 @@ final class VectorCodes {
     }
   }
 
+  /** The bytes of {@code x · inverse}, rounded as C's roundf: halves go away from zero. */
+  static void bytes(float[] x, int at, float inverse, byte[] out, int to) {
+    for (int i = 0; i < 32; i += LANES) {
+      FloatVector value = FloatVector.fromArray(SPECIES, x, at + i).mul(inverse);
+      IntVector whole = (IntVector) value.convertShape(VectorOperators.F2I, INTS, 0);
+      FloatVector rest =
+          value.sub((FloatVector) whole.convertShape(VectorOperators.I2F, SPECIES, 0));
+      whole
+          .add(rest.add(rest).convertShape(VectorOperators.F2I, INTS, 0))
+          .convertShape(VectorOperators.I2B, BYTES, 0)
+          .reinterpretAsBytes()
+          .intoArray(out, to + i);
+    }
+  }
+
   private static IntVector codes(float[] x, int at, float inverse) {
     return (IntVector)
         FloatVector.fromArray(SPECIES, x, at)
