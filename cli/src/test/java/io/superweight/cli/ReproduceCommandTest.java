@@ -138,8 +138,8 @@ class ReproduceCommandTest {
 
   @Test
   void anUnknownItemIsNamedWithThoseThatAreKnown() {
-    Run run = run("reproduce", "fig7", "--progress", "none");
+    Run run = run("reproduce", "fig8", "--progress", "none");
     assertThat(run.exitCode()).isEqualTo(2);
-    assertThat(run.err()).contains("fig7").contains("table1").contains("fig6").hasLineCount(1);
+    assertThat(run.err()).contains("fig8").contains("table1").contains("fig7").hasLineCount(1);
   }
 }
