@@ -19,8 +19,8 @@ import picocli.CommandLine.ParentCommand;
     header = ConvertCommand.HEADER,
     description = {
       "",
-      "Writes a model of the other format: safetensors as GGUF with its tokenizer, as llama.cpp's converter does, or "
-          + "GGUF as safetensors. Nothing is quantized: matrices keep their type, norms and biases become float32.",
+      "Writes safetensors as one GGUF file with the tokenizer, as llama.cpp's converter does. Nothing is quantized: "
+          + "matrices keep their type, norms and biases become float32.",
       "",
       "The file appears whole or not at all. What was interrupted, however it was, goes on with the same command.",
       "",
@@ -30,7 +30,7 @@ import picocli.CommandLine.ParentCommand;
     optionListHeading = "%nOptions:%n")
 final class ConvertCommand implements Runnable {
   /** The line of it in the list of commands. */
-  static final String HEADER = "Write a model in the other format, safetensors or GGUF.";
+  static final String HEADER = "Write a safetensors model as GGUF, tokenizer included.";
 
   @ParentCommand private SuperweightCommand parent;
 
