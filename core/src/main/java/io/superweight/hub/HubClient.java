@@ -116,7 +116,7 @@ final class HubClient {
             subject,
             () -> {
               HttpResponse<InputStream> response = follow("GET", uri, subject, 0).response();
-              try (InputStream body = watched(response.body())) {
+              try (InputStream body = response.body()) {
                 if (response.statusCode() != 200) {
                   throw refusal(response, subject, body);
                 }
@@ -155,7 +155,7 @@ final class HubClient {
         () -> {
           Followed followed = follow("HEAD", file(repository, commit, file), subject, 0);
           HttpResponse<InputStream> response = followed.response();
-          try (InputStream body = watched(response.body())) {
+          try (InputStream body = response.body()) {
             if (response.statusCode() >= 400) {
               throw refusal(response, subject, body);
             }
@@ -180,7 +180,7 @@ final class HubClient {
     try {
       HttpResponse<InputStream> response =
           follow("GET", file(repository, commit, file), subject, from).response();
-      InputStream body = watched(response.body());
+      InputStream body = response.body();
       boolean opened = false;
       try {
         int status = response.statusCode();
@@ -329,17 +329,13 @@ final class HubClient {
                 "Basic " + Base64.getEncoder().encodeToString(c.getBytes(StandardCharsets.UTF_8))));
     try {
       HttpResponse<InputStream> response =
-          client.send(request.build(), HttpResponse.BodyHandlers.ofInputStream());
+          client.send(request.build(), _ -> new ArrivingBody(settings.stallTimeout()));
       reached = true;
       return response;
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new CancellationException("interrupted");
     }
-  }
-
-  private InputStream watched(InputStream body) {
-    return new WatchedStream(body, settings.stallTimeout());
   }
 
   /** What a failed connection means. */
