@@ -6,8 +6,8 @@ import java.io.InputStream;
 import java.net.ConnectException;
 import java.net.URI;
 import java.net.http.HttpClient;
+import java.net.http.HttpHeaders;
 import java.net.http.HttpRequest;
-import java.net.http.HttpResponse;
 import java.net.http.HttpTimeoutException;
 import java.nio.charset.StandardCharsets;
 import java.time.DateTimeException;
@@ -21,6 +21,7 @@ import java.util.Locale;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.net.ssl.SSLException;
@@ -115,9 +116,9 @@ final class HubClient {
         retrying(
             subject,
             () -> {
-              HttpResponse<InputStream> response = follow("GET", uri, subject, 0).response();
+              Answer response = follow("GET", uri, subject, 0).response();
               try (InputStream body = response.body()) {
-                if (response.statusCode() != 200) {
+                if (response.status() != 200) {
                   throw refusal(response, subject, body);
                 }
                 byte[] bytes = body.readNBytes(MAX_JSON_BYTES);
@@ -154,9 +155,9 @@ final class HubClient {
         subject,
         () -> {
           Followed followed = follow("HEAD", file(repository, commit, file), subject, 0);
-          HttpResponse<InputStream> response = followed.response();
+          Answer response = followed.response();
           try (InputStream body = response.body()) {
-            if (response.statusCode() >= 400) {
+            if (response.status() >= 400) {
               throw refusal(response, subject, body);
             }
           }
@@ -178,12 +179,11 @@ final class HubClient {
       throws Trouble, NotThere {
     Subject subject = new Subject(repository, commit, file);
     try {
-      HttpResponse<InputStream> response =
-          follow("GET", file(repository, commit, file), subject, from).response();
+      Answer response = follow("GET", file(repository, commit, file), subject, from).response();
       InputStream body = response.body();
       boolean opened = false;
       try {
-        int status = response.statusCode();
+        int status = response.status();
         if (status == 416 || status == 206 && from != firstByte(response)) {
           throw new NotThere();
         }
@@ -202,7 +202,7 @@ final class HubClient {
     }
   }
 
-  private static long firstByte(HttpResponse<?> response) {
+  private static long firstByte(Answer response) {
     Matcher range =
         Pattern.compile("bytes (\\d{1,18})-.*")
             .matcher(response.headers().firstValue("Content-Range").orElse(""));
@@ -245,9 +245,11 @@ final class HubClient {
     }
   }
 
+  /** The head of an answer, and its body as it comes. */
+  private record Answer(int status, HttpHeaders headers, ArrivingBody body) {}
+
   /** The last answer, and what the redirects before it said of the file. */
-  private record Followed(
-      HttpResponse<InputStream> response, String commit, String etag, OptionalLong size) {}
+  private record Followed(Answer response, String commit, String etag, OptionalLong size) {}
 
   /** One request, and those that its redirects lead to. */
   private Followed follow(String method, URI first, Subject subject, long from)
@@ -258,15 +260,15 @@ final class HubClient {
     String etag = "";
     OptionalLong size = OptionalLong.empty();
     for (int i = 0; i < MAX_REDIRECTS; i++) {
-      HttpResponse<InputStream> response = send(method, uri, mayCarryToken, from);
-      boolean redirect = response.statusCode() >= 300 && response.statusCode() < 400;
+      Answer response = send(method, uri, mayCarryToken, from);
+      boolean redirect = response.status() >= 300 && response.status() < 400;
       commit = commit.isEmpty() ? header(response, "X-Repo-Commit") : commit;
       if (etag.isEmpty()) {
         etag = etag(header(response, "X-Linked-Etag"));
         size = length(header(response, "X-Linked-Size"));
       }
       Optional<String> location = response.headers().firstValue("Location");
-      if (!redirect || location.isEmpty() || response.statusCode() == 304) {
+      if (!redirect || location.isEmpty() || response.status() == 304) {
         if (etag.isEmpty()) {
           etag = etag(header(response, "ETag"));
         }
@@ -307,8 +309,7 @@ final class HubClient {
     return scheme + "://" + String.valueOf(uri.getHost()).toLowerCase(Locale.ROOT) + ":" + port;
   }
 
-  private HttpResponse<InputStream> send(String method, URI uri, boolean mayCarryToken, long from)
-      throws IOException {
+  private Answer send(String method, URI uri, boolean mayCarryToken, long from) throws IOException {
     HttpRequest.Builder request =
         HttpRequest.newBuilder(uri)
             .method(method, HttpRequest.BodyPublishers.noBody())
@@ -327,15 +328,27 @@ final class HubClient {
             request.header(
                 "Proxy-Authorization",
                 "Basic " + Base64.getEncoder().encodeToString(c.getBytes(StandardCharsets.UTF_8))));
+    AtomicReference<Answer> answer = new AtomicReference<>();
     try {
-      HttpResponse<InputStream> response =
-          client.send(request.build(), _ -> new ArrivingBody(settings.stallTimeout()));
-      reached = true;
-      return response;
+      client.send(
+          request.build(),
+          head -> {
+            ArrivingBody body = new ArrivingBody(settings.stallTimeout());
+            answer.set(new Answer(head.statusCode(), head.headers(), body));
+            return body;
+          });
+    } catch (IOException e) {
+      if (answer.get() == null) {
+        throw e;
+      }
+      // The connection broke so early that the JDK throws where an answer was: its beginning came.
+      answer.get().body().onError(e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new CancellationException("interrupted");
     }
+    reached = true;
+    return answer.get();
   }
 
   /** What a failed connection means. */
@@ -370,9 +383,8 @@ final class HubClient {
   }
 
   /** What an answer means that is no success. */
-  private Trouble refusal(HttpResponse<?> response, Subject subject, InputStream body)
-      throws Trouble {
-    int status = response.statusCode();
+  private Trouble refusal(Answer response, Subject subject, InputStream body) throws Trouble {
+    int status = response.status();
     String code = header(response, "X-Error-Code");
     String id = subject.repository().id();
     String page = endpoint + "/" + subject.repository().path();
@@ -495,7 +507,7 @@ final class HubClient {
   }
 
   /** {@code Retry-After} in seconds or as a date, else what the hub's {@code RateLimit} says. */
-  private static Optional<Duration> wait(HttpResponse<?> response) {
+  private static Optional<Duration> wait(Answer response) {
     String after = header(response, "Retry-After");
     if (after.matches("\\d{1,9}")) {
       return Optional.of(Duration.ofSeconds(Long.parseLong(after)));
@@ -510,12 +522,12 @@ final class HubClient {
       // as if it were not there
     }
     Matcher limit = RATE_LIMIT_WAIT.matcher(header(response, "RateLimit"));
-    return response.statusCode() == 429 && limit.find()
+    return response.status() == 429 && limit.find()
         ? Optional.of(Duration.ofSeconds(Long.parseLong(limit.group(1))))
         : Optional.empty();
   }
 
-  private static String header(HttpResponse<?> response, String name) {
+  private static String header(Answer response, String name) {
     return response.headers().firstValue(name).orElse("").strip();
   }
 
