@@ -8,6 +8,7 @@ import io.superweight.compute.Device;
 import io.superweight.compute.DeviceRequest;
 import io.superweight.compute.LogitBlock;
 import io.superweight.compute.Matrix;
+import io.superweight.compute.Operands;
 import io.superweight.compute.Precision;
 import io.superweight.nativelib.NativeCache;
 import io.superweight.tensor.DType;
@@ -292,7 +293,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
 
     @Override
     public Buffer upload(float[] from, int cols) {
-      require(cols > 0 && from.length % cols == 0, from.length + " values have no rows of " + cols);
+      Operands.requireRows(from, cols);
       Buffer buffer = room(from.length / cols, cols);
       copyIn(MemorySegment.ofArray(from), buffer.data().address());
       return buffer;
@@ -548,7 +549,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
 
   @Override
   public void matmul(Buffer x, Matrix w, Buffer y) {
-    requireProduct(x, w, y);
+    Operands.requireProduct(x, w, y);
     begin();
     if (x.rows() == 0) {
       return;
@@ -562,17 +563,11 @@ final class CudaDevice implements Device, KeptWeights.Owner {
 
   @Override
   public void matmulInner(Buffer x, Matrix w, Buffer y) {
-    requireProduct(x, w, y);
+    Operands.requireProduct(x, w, y);
     begin();
     if (x.rows() > 0) {
       multiply(x, w, y, y, false, precision.rounds(w.dtype()) ? CublasLt.BF16 : CublasLt.F32);
     }
-  }
-
-  private static void requireProduct(Buffer x, Matrix w, Buffer y) {
-    require(
-        x.cols() == w.cols() && y.cols() == w.rows() && x.rows() == y.rows(),
-        shape(x) + " · [" + w.rows() + ", " + w.cols() + "]ᵀ does not give " + shape(y));
   }
 
   /**
@@ -735,19 +730,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
 
   @Override
   public void matmulColumn(Buffer x, Matrix w, float[] weights, Buffer y, int column) {
-    require(
-        x.cols() == weights.length
-            && w.cols() == weights.length
-            && x.rows() == y.rows()
-            && 0 <= column
-            && column < y.cols(),
-        shape(x)
-            + " · ["
-            + weights.length
-            + "] does not give column "
-            + column
-            + " of "
-            + shape(y));
+    Operands.requireColumn(x, w, weights, y, column);
     begin();
     if (x.rows() == 0) {
       return;
@@ -774,9 +757,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
 
   @Override
   public void decode(Matrix w, Buffer out) {
-    require(
-        out.rows() == w.rows() && out.cols() == w.cols(),
-        "[" + w.rows() + ", " + w.cols() + "] does not fit " + shape(out));
+    Operands.requireDecoded(w, out);
     long to = begin().write(out);
     if (w.transposed()) {
       int[] rows = new int[w.rows()];
@@ -801,7 +782,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
 
   @Override
   public void put(Buffer x, int row, int col, float value) {
-    require(0 <= row && row < x.rows() && 0 <= col && col < x.cols(), "[" + row + ", " + col + "]");
+    Operands.requireElement(x, row, col);
     long to = begin().update(x);
     driver.within(
         to + 4 * ((long) row * x.cols() + col),
@@ -812,9 +793,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
 
   @Override
   public void matmul(Buffer x, Buffer w, boolean rounded, Buffer y) {
-    require(
-        x.cols() == w.cols() && y.cols() == w.rows() && x.rows() == y.rows(),
-        shape(x) + " · " + shape(w) + "ᵀ does not give " + shape(y));
+    Operands.requireProduct(x, w, y);
     begin();
     if (x.rows() == 0) {
       return;
@@ -840,12 +819,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
 
   @Override
   public void embed(Matrix table, int[] ids, Buffer out) {
-    require(
-        out.rows() == ids.length && out.cols() == table.cols(),
-        ids.length + " rows of " + table.cols() + " do not fit " + shape(out));
-    for (int id : ids) {
-      requireIndex(id, table.rows());
-    }
+    Operands.requireEmbedded(table, ids, out);
     long to = begin().write(out);
     if (ids.length == 0) {
       return;
@@ -909,7 +883,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
 
   @Override
   public void copy(Buffer from, Buffer to) {
-    requireSame(from, to);
+    Operands.requireSame(from, to);
     long source = begin().read(from);
     long target = values.write(to);
     if (from.data().byteSize() > 0) {
@@ -919,22 +893,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
 
   @Override
   public void copyColumns(Buffer from, int fromColumn, Buffer to, int toColumn, int count) {
-    require(
-        from.rows() == to.rows()
-            && fromColumn >= 0
-            && toColumn >= 0
-            && count >= 0
-            && fromColumn + count <= from.cols()
-            && toColumn + count <= to.cols(),
-        count
-            + " columns from "
-            + fromColumn
-            + " of "
-            + shape(from)
-            + " do not fit column "
-            + toColumn
-            + " of "
-            + shape(to));
+    Operands.requireColumns(from, fromColumn, to, toColumn, count);
     long source = begin().read(from);
     long target = count == to.cols() ? values.write(to) : values.update(to);
     for (int row = 0; row < from.rows() && count > 0; row += 65_535) {
@@ -957,10 +916,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
 
   @Override
   public void gatherRows(Buffer x, int[] rows, Buffer out) {
-    require(
-        out.rows() == rows.length && out.cols() == x.cols(),
-        rows.length + " rows of " + shape(x) + " do not fit " + shape(out));
-    requireRows(rows, x);
+    Operands.requireGathered(x, rows, out);
     long from = begin().read(x);
     long to = values.write(out);
     if (rows.length > 0) {
@@ -970,16 +926,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
 
   @Override
   public void scatterAddRows(Buffer x, int[] rows, float[] factors, Buffer y) {
-    require(
-        x.rows() == rows.length && x.rows() == factors.length && x.cols() == y.cols(),
-        shape(x)
-            + " with "
-            + rows.length
-            + " rows and "
-            + factors.length
-            + " factors does not add to "
-            + shape(y));
-    requireRows(rows, y);
+    Operands.requireScattered(x, rows, factors, y);
     if (rows.length == 0) {
       return;
     }
@@ -1008,12 +955,6 @@ final class CudaDevice implements Device, KeptWeights.Owner {
     }
   }
 
-  private static void requireRows(int[] rows, Buffer x) {
-    for (int row : rows) {
-      requireIndex(row, x.rows());
-    }
-  }
-
   // ---- element by element
 
   private static long count(Buffer x) {
@@ -1022,15 +963,14 @@ final class CudaDevice implements Device, KeptWeights.Owner {
 
   @Override
   public void addBias(Buffer y, Buffer bias) {
-    require(
-        bias.rows() == 1 && bias.cols() == y.cols(), shape(bias) + " is no bias for " + shape(y));
+    Operands.requireBias(y, bias);
     long from = begin().read(bias);
     launchOver("addBias", count(y), values.update(y), from, count(y), y.cols());
   }
 
   @Override
   public void add(Buffer y, Buffer x, float factor) {
-    requireSame(x, y);
+    Operands.requireSame(x, y);
     driver.use(context);
     if (deferred instanceof Product p
         && factor == 1
@@ -1089,7 +1029,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
 
   @Override
   public void gate(Activation activation, Buffer gate, Buffer up) {
-    requireSame(gate, up);
+    Operands.requireSame(gate, up);
     begin();
     if (values.rounded(gate) && values.rounded(up)) {
       long with = values.readRounded(up);
@@ -1138,8 +1078,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
 
   @Override
   public void rmsNorm(Buffer x, Buffer weight, float offset, float epsilon, Buffer y) {
-    requireSame(x, y);
-    requireVector(weight, x);
+    Operands.requireNorm(x, y, weight);
     norm(
         x,
         y,
@@ -1164,9 +1103,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
 
   @Override
   public void layerNorm(Buffer x, Buffer weight, Buffer bias, float epsilon, Buffer y) {
-    requireSame(x, y);
-    requireVector(weight, x);
-    requireVector(bias, x);
+    Operands.requireNorm(x, y, weight, bias);
     norm(
         x,
         y,
@@ -1192,20 +1129,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
   @Override
   public void rope(Buffer x, int headDim, Buffer cos, Buffer sin, int[] at, boolean interleaved) {
     int pairs = cos.cols();
-    requireSame(cos, sin);
-    require(
-        x.rows() == at.length && x.cols() % headDim == 0 && 2 * pairs <= headDim,
-        shape(x)
-            + " has no heads of "
-            + headDim
-            + " with "
-            + pairs
-            + " pairs at "
-            + at.length
-            + " positions");
-    for (int position : at) {
-      requireIndex(position, cos.rows());
-    }
+    Operands.requireRope(x, headDim, cos, sin, at);
     begin();
     if (at.length == 0) {
       return;
@@ -1243,23 +1167,8 @@ final class CudaDevice implements Device, KeptWeights.Owner {
       Buffer out,
       List<AttentionSpec.Span> spans,
       AttentionSpec spec) {
-    requireSame(q, out);
-    requireSame(k, v);
     int d = spec.headDim();
-    require(
-        q.cols() == spec.heads() * d
-            && k.cols() == spec.keyValueHeads() * d
-            && spec.heads() % spec.keyValueHeads() == 0,
-        shape(q) + " and " + shape(k) + " do not fit " + spec);
-    for (AttentionSpec.Span span : spans) {
-      require(
-          span.queryRow() >= 0
-              && span.keyRow() >= 0
-              && span.queryCount() <= span.keyCount()
-              && span.queryRow() + span.queryCount() <= q.rows()
-              && span.keyRow() + span.keyCount() <= k.rows(),
-          span + " is outside of " + shape(q) + " and " + shape(k));
-    }
+    Operands.requireAttention(q, k, v, out, spans, spec);
     begin();
     boolean rounds = holdsRounded && (d == 64 || d == 128) && has("attendRounded" + d);
     int size = rounds ? ROUNDED_QUERIES : QUERIES;
@@ -1316,7 +1225,10 @@ final class CudaDevice implements Device, KeptWeights.Owner {
           spec.window());
       return;
     }
-    require(d <= 256, "heads of " + d + " channels; the cuda device takes up to 256");
+    if (d > 256) {
+      throw new IllegalArgumentException(
+          "heads of " + d + " channels; the cuda device takes up to 256");
+    }
     long qs = values.read(q);
     long ks = values.read(k);
     long vs = values.read(v);
@@ -1348,10 +1260,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
 
   @Override
   public double[] logProbabilities(Buffer logits, int[] targets) {
-    require(logits.rows() == targets.length, targets.length + " targets for " + shape(logits));
-    for (int target : targets) {
-      requireIndex(target, logits.cols());
-    }
+    Operands.requireTargets(logits, targets);
     if (targets.length == 0) {
       return new double[0];
     }
@@ -1363,14 +1272,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
 
   @Override
   public LogitBlock logitBlock(Buffer logits, int[] targets) {
-    require(
-        logits.rows() == targets.length && logits.cols() > 0,
-        targets.length + " targets for " + shape(logits));
-    for (int target : targets) {
-      if (target != -1) {
-        requireIndex(target, logits.cols());
-      }
-    }
+    Operands.requireTargetsOrNone(logits, targets);
     int rows = logits.rows();
     LogitBlock block =
         new LogitBlock(new double[rows], new int[rows], new float[rows], new float[rows]);
@@ -1412,7 +1314,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
 
   @Override
   public double[] divergence(Buffer logitsP, Buffer logitsQ) {
-    requireSame(logitsP, logitsQ);
+    Operands.requireSame(logitsP, logitsQ);
     int rows = logitsP.rows();
     long p = begin().read(logitsP);
     long q = values.read(logitsQ);
@@ -1427,7 +1329,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
 
   @Override
   public int[] argMax(Buffer x) {
-    require(x.cols() > 0, shape(x) + " has no largest value");
+    Operands.requireValues(x);
     int[] result = new int[x.rows()];
     long from = begin().read(x);
     if (result.length > 0) {
@@ -1472,33 +1374,5 @@ final class CudaDevice implements Device, KeptWeights.Owner {
       driver.releaseContext(unit);
       arena.close();
     }
-  }
-
-  private static String shape(Buffer x) {
-    return "[" + x.rows() + ", " + x.cols() + "]";
-  }
-
-  private static void require(boolean condition, String message) {
-    if (!condition) {
-      throw new IllegalArgumentException(message);
-    }
-  }
-
-  private static void requireIndex(int index, int count) {
-    if (index < 0 || index >= count) {
-      throw new IllegalArgumentException(index + " is not below " + count);
-    }
-  }
-
-  private static void requireSame(Buffer a, Buffer b) {
-    require(
-        a.rows() == b.rows() && a.cols() == b.cols(),
-        shape(a) + " and " + shape(b) + " differ in shape");
-  }
-
-  private static void requireVector(Buffer vector, Buffer x) {
-    require(
-        vector == null || (vector.rows() == 1 && vector.cols() == x.cols()),
-        (vector == null ? "" : shape(vector)) + " does not fit the rows of " + shape(x));
   }
 }

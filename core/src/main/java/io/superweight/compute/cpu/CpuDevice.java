@@ -6,6 +6,7 @@ import io.superweight.compute.Buffer;
 import io.superweight.compute.Device;
 import io.superweight.compute.LogitBlock;
 import io.superweight.compute.Matrix;
+import io.superweight.compute.Operands;
 import io.superweight.compute.Precision;
 import io.superweight.tensor.DType;
 import java.lang.foreign.Arena;
@@ -180,8 +181,7 @@ public final class CpuDevice implements Device {
 
     @Override
     public Buffer upload(float[] values, int cols) {
-      require(
-          cols > 0 && values.length % cols == 0, values.length + " values have no rows of " + cols);
+      Operands.requireRows(values, cols);
       Buffer buffer = allocate(values.length / cols, cols);
       MemorySegment.copy(values, 0, buffer.data(), FLOAT, 0, values.length);
       return buffer;
@@ -200,9 +200,7 @@ public final class CpuDevice implements Device {
 
   @Override
   public void matmul(Buffer x, Matrix w, Buffer y) {
-    require(
-        x.cols() == w.cols() && y.cols() == w.rows() && x.rows() == y.rows(),
-        shape(x) + " · [" + w.rows() + ", " + w.cols() + "]ᵀ does not give " + shape(y));
+    Operands.requireProduct(x, w, y);
     product.multiply(workers, x.data(), x.rows(), w, precision.rounds(w.dtype()), y.data());
   }
 
@@ -215,19 +213,7 @@ public final class CpuDevice implements Device {
 
   @Override
   public void matmulColumn(Buffer x, Matrix w, float[] weights, Buffer y, int column) {
-    require(
-        x.cols() == weights.length
-            && w.cols() == weights.length
-            && x.rows() == y.rows()
-            && 0 <= column
-            && column < y.cols(),
-        shape(x)
-            + " · ["
-            + weights.length
-            + "] does not give column "
-            + column
-            + " of "
-            + shape(y));
+    Operands.requireColumn(x, w, weights, y, column);
     int tokensOfTask = (int) Math.max(1, GRAIN / Math.max(1, weights.length));
     workers.run(
         ceilDiv(x.rows(), tokensOfTask),
@@ -241,9 +227,7 @@ public final class CpuDevice implements Device {
 
   @Override
   public void decode(Matrix w, Buffer out) {
-    require(
-        out.rows() == w.rows() && out.cols() == w.cols(),
-        "[" + w.rows() + ", " + w.cols() + "] does not fit " + shape(out));
+    Operands.requireDecoded(w, out);
     int rowsOfTask = (int) Math.max(1, GRAIN / Math.max(1, w.cols()));
     workers.run(
         ceilDiv(w.rows(), rowsOfTask),
@@ -283,12 +267,7 @@ public final class CpuDevice implements Device {
 
   @Override
   public void embed(Matrix table, int[] ids, Buffer out) {
-    require(
-        out.rows() == ids.length && out.cols() == table.cols(),
-        ids.length + " rows of " + table.cols() + " do not fit " + shape(out));
-    for (int id : ids) {
-      require(0 <= id && id < table.rows(), "row " + id + " of " + table.rows());
-    }
+    Operands.requireEmbedded(table, ids, out);
     eachRow(
         ids.length,
         out.cols(),
@@ -299,14 +278,13 @@ public final class CpuDevice implements Device {
 
   @Override
   public void addBias(Buffer y, Buffer bias) {
-    require(
-        bias.rows() == 1 && bias.cols() == y.cols(), shape(bias) + " is no bias for " + shape(y));
+    Operands.requireBias(y, bias);
     eachRow(y.rows(), y.cols(), m -> kernels(y).add(row(y, m), bias.data(), 1, y.cols()));
   }
 
   @Override
   public void add(Buffer y, Buffer x, float factor) {
-    requireSame(x, y);
+    Operands.requireSame(x, y);
     eachPiece(
         y,
         (from, count) -> kernels(y).add(part(y, from, count), part(x, from, count), factor, count));
@@ -329,28 +307,13 @@ public final class CpuDevice implements Device {
 
   @Override
   public void copy(Buffer from, Buffer to) {
-    requireSame(from, to);
+    Operands.requireSame(from, to);
     MemorySegment.copy(from.data(), 0, to.data(), 0, from.data().byteSize());
   }
 
   @Override
   public void copyColumns(Buffer from, int fromColumn, Buffer to, int toColumn, int count) {
-    require(
-        from.rows() == to.rows()
-            && fromColumn >= 0
-            && toColumn >= 0
-            && count >= 0
-            && fromColumn + count <= from.cols()
-            && toColumn + count <= to.cols(),
-        count
-            + " columns from "
-            + fromColumn
-            + " of "
-            + shape(from)
-            + " do not fit column "
-            + toColumn
-            + " of "
-            + shape(to));
+    Operands.requireColumns(from, fromColumn, to, toColumn, count);
     eachRow(
         from.rows(),
         count,
@@ -365,9 +328,7 @@ public final class CpuDevice implements Device {
 
   @Override
   public void gatherRows(Buffer x, int[] rows, Buffer out) {
-    require(
-        out.rows() == rows.length && out.cols() == x.cols(),
-        rows.length + " rows of " + shape(x) + " do not fit " + shape(out));
+    Operands.requireGathered(x, rows, out);
     for (int i = 0; i < rows.length; i++) {
       MemorySegment.copy(row(x, rows[i]), 0, row(out, i), 0, 4L * x.cols());
     }
@@ -375,15 +336,7 @@ public final class CpuDevice implements Device {
 
   @Override
   public void scatterAddRows(Buffer x, int[] rows, float[] factors, Buffer y) {
-    require(
-        x.rows() == rows.length && x.rows() == factors.length && x.cols() == y.cols(),
-        shape(x)
-            + " with "
-            + rows.length
-            + " rows and "
-            + factors.length
-            + " factors does not add to "
-            + shape(y));
+    Operands.requireScattered(x, rows, factors, y);
     for (int i = 0; i < rows.length; i++) {
       kernels.add(row(y, rows[i]), row(x, i), factors[i], x.cols());
     }
@@ -391,8 +344,7 @@ public final class CpuDevice implements Device {
 
   @Override
   public void rmsNorm(Buffer x, Buffer weight, float offset, float epsilon, Buffer y) {
-    requireSame(x, y);
-    requireVector(weight, x);
+    Operands.requireNorm(x, y, weight);
     eachRow(
         x.rows(),
         x.cols(),
@@ -403,9 +355,7 @@ public final class CpuDevice implements Device {
 
   @Override
   public void layerNorm(Buffer x, Buffer weight, Buffer bias, float epsilon, Buffer y) {
-    requireSame(x, y);
-    requireVector(weight, x);
-    requireVector(bias, x);
+    Operands.requireNorm(x, y, weight, bias);
     eachRow(
         x.rows(),
         x.cols(),
@@ -419,17 +369,7 @@ public final class CpuDevice implements Device {
   public void rope(
       Buffer x, int headDim, Buffer cos, Buffer sin, int[] positions, boolean interleaved) {
     int pairs = cos.cols();
-    requireSame(cos, sin);
-    require(
-        x.rows() == positions.length && x.cols() % headDim == 0 && 2 * pairs <= headDim,
-        shape(x)
-            + " has no heads of "
-            + headDim
-            + " with "
-            + pairs
-            + " pairs at "
-            + positions.length
-            + " positions");
+    Operands.requireRope(x, headDim, cos, sin, positions);
     eachRow(
         x.rows(),
         x.cols(),
@@ -456,27 +396,14 @@ public final class CpuDevice implements Device {
       Buffer out,
       List<AttentionSpec.Span> spans,
       AttentionSpec spec) {
-    requireSame(q, out);
-    requireSame(k, v);
     int d = spec.headDim();
-    require(
-        q.cols() == spec.heads() * d
-            && k.cols() == spec.keyValueHeads() * d
-            && spec.heads() % spec.keyValueHeads() == 0,
-        shape(q) + " and " + shape(k) + " do not fit " + spec);
+    Operands.requireAttention(q, k, v, out, spans, spec);
     boolean few =
         spans.stream()
             .allMatch(s -> s.queryCount() > 1 && (long) s.queryCount() * s.keyCount() <= FEW_PAIRS);
     Kernels attending = few ? little : kernels;
     List<AttentionTask> tasks = new ArrayList<>();
     for (AttentionSpec.Span span : spans) {
-      require(
-          span.queryRow() >= 0
-              && span.keyRow() >= 0
-              && span.queryCount() <= span.keyCount()
-              && span.queryRow() + span.queryCount() <= q.rows()
-              && span.keyRow() + span.keyCount() <= k.rows(),
-          span + " is outside of " + shape(q) + " and " + shape(k));
       boolean inBlocks = blocked != null && span.queryCount() >= BlockedAttention.FEWEST_QUERIES;
       int queries =
           inBlocks ? BlockedAttention.QUERIES : attending.queriesOfTask(d, span.queryCount());
@@ -580,7 +507,7 @@ public final class CpuDevice implements Device {
 
   @Override
   public void gate(Activation activation, Buffer gate, Buffer up) {
-    requireSame(gate, up);
+    Operands.requireSame(gate, up);
     long elements = (long) gate.rows() * gate.cols();
     if (product.gate(workers, activation, gate.data(), up.data(), elements)) {
       return;
@@ -593,11 +520,8 @@ public final class CpuDevice implements Device {
 
   @Override
   public double[] logProbabilities(Buffer logits, int[] targets) {
-    require(logits.rows() == targets.length, targets.length + " targets for " + shape(logits));
+    Operands.requireTargets(logits, targets);
     double[] result = new double[targets.length];
-    for (int target : targets) {
-      require(0 <= target && target < logits.cols(), "target " + target + " of " + logits.cols());
-    }
     eachRow(
         logits.rows(),
         logits.cols(),
@@ -610,7 +534,7 @@ public final class CpuDevice implements Device {
 
   @Override
   public double[] divergence(Buffer logitsP, Buffer logitsQ) {
-    requireSame(logitsP, logitsQ);
+    Operands.requireSame(logitsP, logitsQ);
     double[] result = new double[logitsP.rows()];
     eachRow(
         logitsP.rows(),
@@ -621,12 +545,7 @@ public final class CpuDevice implements Device {
 
   @Override
   public LogitBlock logitBlock(Buffer logits, int[] targets) {
-    require(
-        logits.rows() == targets.length && logits.cols() > 0,
-        targets.length + " targets for " + shape(logits));
-    for (int target : targets) {
-      require(-1 <= target && target < logits.cols(), "target " + target + " of " + logits.cols());
-    }
+    Operands.requireTargetsOrNone(logits, targets);
     int rows = logits.rows();
     LogitBlock block =
         new LogitBlock(new double[rows], new int[rows], new float[rows], new float[rows]);
@@ -646,7 +565,7 @@ public final class CpuDevice implements Device {
 
   @Override
   public int[] argMax(Buffer x) {
-    require(x.cols() > 0, shape(x) + " has no largest value");
+    Operands.requireValues(x);
     int[] result = new int[x.rows()];
     eachRow(x.rows(), x.cols(), m -> result[m] = kernels.argMax(row(x, m), x.cols()));
     return result;
@@ -713,27 +632,5 @@ public final class CpuDevice implements Device {
 
   private static int ceilDiv(int a, int b) {
     return (a + b - 1) / b;
-  }
-
-  private static String shape(Buffer x) {
-    return "[" + x.rows() + ", " + x.cols() + "]";
-  }
-
-  private static void require(boolean condition, String message) {
-    if (!condition) {
-      throw new IllegalArgumentException(message);
-    }
-  }
-
-  private static void requireSame(Buffer a, Buffer b) {
-    require(
-        a.rows() == b.rows() && a.cols() == b.cols(),
-        shape(a) + " and " + shape(b) + " differ in shape");
-  }
-
-  private static void requireVector(Buffer vector, Buffer x) {
-    require(
-        vector == null || (vector.rows() == 1 && vector.cols() == x.cols()),
-        (vector == null ? "" : shape(vector)) + " does not fit the rows of " + shape(x));
   }
 }
