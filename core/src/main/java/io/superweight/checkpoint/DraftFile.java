@@ -1,6 +1,7 @@
 package io.superweight.checkpoint;
 
 import io.superweight.InputException;
+import io.superweight.Sha256;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
@@ -13,10 +14,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.HashMap;
-import java.util.HexFormat;
 import java.util.Map;
 import java.util.zip.CRC32C;
 
@@ -79,7 +77,7 @@ public final class DraftFile implements AutoCloseable {
   public static DraftFile open(Path target, long size, String plan) {
     Path absolute = target.toAbsolutePath();
     try {
-      return new DraftFile(absolute, size, sha256(plan + "\n" + size));
+      return new DraftFile(absolute, size, Sha256.hex(plan + "\n" + size));
     } catch (IOException e) {
       throw failed(absolute, e);
     }
@@ -248,16 +246,6 @@ public final class DraftFile implements AutoCloseable {
       journal.close();
     } catch (IOException e) {
       throw failed(target, e);
-    }
-  }
-
-  private static String sha256(String text) {
-    try {
-      return HexFormat.of()
-          .formatHex(
-              MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8)));
-    } catch (NoSuchAlgorithmException impossible) {
-      throw new IllegalStateException(impossible);
     }
   }
 

@@ -1,6 +1,7 @@
 package io.superweight.checkpoint;
 
 import io.superweight.InputException;
+import io.superweight.Sha256;
 import io.superweight.tensor.DType;
 import io.superweight.tensor.Shape;
 import io.superweight.tensor.Tensor;
@@ -9,10 +10,8 @@ import java.lang.foreign.ValueLayout;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.Collections;
 import java.util.EnumMap;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.Map;
@@ -250,18 +249,13 @@ class MappedCheckpoint implements Checkpoint {
 
   /** Sorted by name, so that it does not depend on how a model is cut into files. */
   private String computeDigest() {
-    MessageDigest sha;
-    try {
-      sha = MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException impossible) {
-      throw new IllegalStateException(impossible);
-    }
+    MessageDigest sha = Sha256.start();
     new TreeMap<>(tensors)
         .forEach((name, tensor) ->
             digest(sha, name, tensor.dtype().name(), tensor.shape(), tensor.data()));
     new TreeMap<>(parts)
         .forEach((name, part) -> digest(sha, name, part.type(), part.shape(), part.data()));
-    return HexFormat.of().formatHex(sha.digest());
+    return Sha256.hex(sha);
   }
 
   private static void digest(

@@ -1,6 +1,7 @@
 package io.superweight.convert;
 
 import io.superweight.InputException;
+import io.superweight.Sha256;
 import io.superweight.checkpoint.DraftFile;
 import io.superweight.tensor.BlockEncoder;
 import io.superweight.tensor.DType;
@@ -12,7 +13,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -48,15 +48,7 @@ final class TensorFile {
     this.header = header;
     this.size = size;
     this.held = held;
-    this.plan = plan + " " + PIECE + " " + HexFormat.of().formatHex(digest(header));
-  }
-
-  private static byte[] digest(byte[] bytes) {
-    try {
-      return java.security.MessageDigest.getInstance("SHA-256").digest(bytes);
-    } catch (java.security.NoSuchAlgorithmException impossible) {
-      throw new IllegalStateException(impossible);
-    }
+    this.plan = plan + " " + PIECE + " " + Sha256.hex(header);
   }
 
   long size() {

@@ -1,6 +1,7 @@
 package io.superweight.dataset;
 
 import io.superweight.InputException;
+import io.superweight.Sha256;
 import io.superweight.python.PythonText;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -9,10 +10,7 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.zip.GZIPInputStream;
 import tools.jackson.core.JacksonException;
@@ -37,7 +35,7 @@ record RowFile(Path path, Dataset.File file, byte[] bytes) {
   static RowFile read(Path path) {
     try {
       byte[] bytes = Files.readAllBytes(path);
-      return new RowFile(path, new Dataset.File(name(path), sha256(bytes)), bytes);
+      return new RowFile(path, new Dataset.File(name(path), Sha256.hex(bytes)), bytes);
     } catch (IOException | OutOfMemoryError e) {
       throw new InputException(
           InputException.Kind.NOT_FOUND,
@@ -48,14 +46,6 @@ record RowFile(Path path, Dataset.File file, byte[] bytes) {
 
   private static String name(Path path) {
     return String.valueOf(path.getFileName());
-  }
-
-  private static String sha256(byte[] bytes) {
-    try {
-      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e); // each JDK has it
-    }
   }
 
   /** Whether {@link #rows} knows what to do with a file of that name. */

@@ -1,9 +1,7 @@
 package io.superweight.edit;
 
+import io.superweight.Sha256;
 import io.superweight.model.ScalarEdit;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.Comparator;
 import java.util.HexFormat;
 import java.util.List;
@@ -31,18 +29,8 @@ final class EditKey {
                 e.coordinate() + "=" + HexFormat.of().toHexDigits(Float.floatToIntBits(e.value())))
             .collect(Collectors.joining(";"));
     if (edits.size() > SPELT_OUT) {
-      text = edits.size() + " edits, sha256 " + sha256(text);
+      text = edits.size() + " edits, sha256 " + Sha256.hex(text);
     }
     return restored ? text + " +SA" : text;
-  }
-
-  private static String sha256(String text) {
-    try {
-      return HexFormat.of()
-          .formatHex(
-              MessageDigest.getInstance("SHA-256").digest(text.getBytes(StandardCharsets.UTF_8)));
-    } catch (NoSuchAlgorithmException impossible) {
-      throw new IllegalStateException(impossible);
-    }
   }
 }

@@ -1,6 +1,7 @@
 package io.superweight.evaluate;
 
 import io.superweight.InputException;
+import io.superweight.Sha256;
 import io.superweight.find.VerificationText;
 import io.superweight.tokenizer.BosPolicy;
 import java.io.IOException;
@@ -8,10 +9,7 @@ import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.OptionalDouble;
 
@@ -48,7 +46,7 @@ public final class TextPerplexity implements Evaluation {
   public static TextPerplexity of(Path file, EvaluationSettings settings) {
     VerificationText text = VerificationText.of(file);
     try {
-      return of("text", text, text.name(), sha256(Files.readAllBytes(file)), settings);
+      return of("text", text, text.name(), Sha256.hex(Files.readAllBytes(file)), settings);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
@@ -58,7 +56,7 @@ public final class TextPerplexity implements Evaluation {
   public static TextPerplexity builtIn(EvaluationSettings settings) {
     VerificationText text = VerificationText.builtIn();
     byte[] joined = String.join("\f", text.documents()).getBytes(StandardCharsets.UTF_8);
-    return of("prose", text, "documents joined by form feeds", sha256(joined), settings);
+    return of("prose", text, "documents joined by form feeds", Sha256.hex(joined), settings);
   }
 
   private static TextPerplexity of(
@@ -118,14 +116,6 @@ public final class TextPerplexity implements Evaluation {
       windows.add(tokens);
     }
     return windows;
-  }
-
-  private static String sha256(byte[] bytes) {
-    try {
-      return HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e); // each Java platform has it
-    }
   }
 
   @Override

@@ -1,6 +1,7 @@
 package io.superweight.experiment;
 
 import io.superweight.InputException;
+import io.superweight.Sha256;
 import io.superweight.dataset.Dataset;
 import io.superweight.dataset.DatasetName;
 import io.superweight.dataset.Datasets;
@@ -21,10 +22,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 import java.util.OptionalInt;
@@ -107,7 +105,7 @@ public record Battery(
   private static Dataset dataset(Path file) {
     try {
       byte[] bytes = Files.readAllBytes(file);
-      String sha256 = HexFormat.of().formatHex(MessageDigest.getInstance("SHA-256").digest(bytes));
+      String sha256 = Sha256.hex(bytes);
       String name = file.getFileName().toString();
       return new Dataset(
           new DatasetName(name, "", "all"),
@@ -119,8 +117,6 @@ public record Battery(
     } catch (IOException e) {
       throw new InputException(
           InputException.Kind.NOT_FOUND, "--text: " + file + " cannot be read: check the path", e);
-    } catch (NoSuchAlgorithmException impossible) {
-      throw new IllegalStateException(impossible);
     }
   }
 

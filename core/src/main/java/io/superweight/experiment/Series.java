@@ -1,15 +1,13 @@
 package io.superweight.experiment;
 
+import io.superweight.Sha256;
 import io.superweight.edit.EditedModel;
 import io.superweight.evaluate.Evaluation;
 import io.superweight.evaluate.Protocol;
 import io.superweight.evaluate.Request;
 import io.superweight.model.Transformer;
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.stream.Collectors;
 import tools.jackson.databind.JsonNode;
@@ -35,11 +33,7 @@ public record Series(
   static Series of(Transformer transformer, EditedModel edited, Evaluation evaluation) {
     return new Series(
         transformer.checkpoint().contents(),
-        edited.key().length() <= LONGEST_KEY
-            ? edited.key()
-            : "sha256:"
-                + HexFormat.of()
-                    .formatHex(sha256().digest(edited.key().getBytes(StandardCharsets.UTF_8))),
+        edited.key().length() <= LONGEST_KEY ? edited.key() : "sha256:" + Sha256.hex(edited.key()),
         device(transformer),
         evaluation.name(),
         identity(evaluation.protocol()));
@@ -67,7 +61,7 @@ public record Series(
    * where scoring starts, the number of tokens and the tokens, all as big-endian 32-bit integers.
    */
   static long hash(List<Request> requests, int[] batch) {
-    MessageDigest sha = sha256();
+    MessageDigest sha = Sha256.start();
     for (int r : batch) {
       Request request = requests.get(r);
       ByteBuffer bytes = ByteBuffer.allocate(16 + 4 * request.tokens().length);
@@ -79,14 +73,6 @@ public record Series(
       sha.update(bytes.flip());
     }
     return ByteBuffer.wrap(sha.digest()).getLong();
-  }
-
-  private static MessageDigest sha256() {
-    try {
-      return MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e); // each Java platform has it
-    }
   }
 
   /** On one line. */

@@ -1,6 +1,7 @@
 package io.superweight.hub;
 
 import io.superweight.InputException;
+import io.superweight.Sha256;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InterruptedIOException;
@@ -13,7 +14,6 @@ import java.nio.file.StandardOpenOption;
 import java.security.MessageDigest;
 import java.util.ArrayList;
 import java.util.Comparator;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.concurrent.CancellationException;
 import java.util.stream.Stream;
@@ -184,7 +184,7 @@ final class BlobDownload {
     private final Path part;
     private final HubClient.Facts facts;
     private final boolean sha256;
-    private MessageDigest digest = Hashes.sha256();
+    private MessageDigest digest = Sha256.start();
     private long here;
     private boolean startedOver;
 
@@ -277,7 +277,7 @@ final class BlobDownload {
       tally.add(-here);
       out.truncate(0);
       here = 0;
-      digest = Hashes.sha256();
+      digest = Sha256.start();
       startedOver = true;
     }
 
@@ -286,7 +286,7 @@ final class BlobDownload {
         return false;
       }
       if (sha256) {
-        return HexFormat.of().formatHex(digest.digest()).equals(facts.etag());
+        return Sha256.hex(digest).equals(facts.etag());
       }
       // A mirror's own kind of tag says nothing about the bytes.
       return !Names.isCommit(facts.etag()) || Hashes.gitBlob(part).equals(facts.etag());

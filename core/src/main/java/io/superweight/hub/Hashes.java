@@ -1,5 +1,6 @@
 package io.superweight.hub;
 
+import io.superweight.Sha256;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -11,23 +12,17 @@ import java.util.HexFormat;
 
 /** The two hashes that the hub names files by. */
 final class Hashes {
-  private static final int BUFFER = 1 << 17;
-
   private Hashes() {}
 
-  static MessageDigest sha256() {
-    return digest("SHA-256");
-  }
-
   static String sha256(Path file) throws IOException {
-    MessageDigest digest = sha256();
-    update(digest, file);
-    return HexFormat.of().formatHex(digest.digest());
+    try (InputStream in = Files.newInputStream(file)) {
+      return Sha256.hex(in);
+    }
   }
 
   /** What {@code git hash-object} says. */
   static String gitBlob(Path file) throws IOException {
-    MessageDigest digest = digest("SHA-1");
+    MessageDigest digest = sha1();
     digest.update(("blob " + Files.size(file) + "\0").getBytes(StandardCharsets.UTF_8));
     update(digest, file);
     return HexFormat.of().formatHex(digest.digest());
@@ -35,18 +30,15 @@ final class Hashes {
 
   static void update(MessageDigest digest, Path file) throws IOException {
     try (InputStream in = Files.newInputStream(file)) {
-      byte[] buffer = new byte[BUFFER];
-      for (int n; (n = in.read(buffer)) >= 0; ) {
-        digest.update(buffer, 0, n);
-      }
+      Sha256.update(digest, in);
     }
   }
 
-  private static MessageDigest digest(String algorithm) {
+  private static MessageDigest sha1() {
     try {
-      return MessageDigest.getInstance(algorithm);
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e); // every Java platform must have both
+      return MessageDigest.getInstance("SHA-1");
+    } catch (NoSuchAlgorithmException impossible) {
+      throw new IllegalStateException(impossible); // every Java platform must have it
     }
   }
 }

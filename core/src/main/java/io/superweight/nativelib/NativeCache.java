@@ -1,16 +1,14 @@
 package io.superweight.nativelib;
 
 import io.superweight.InputException;
+import io.superweight.Sha256;
 import io.superweight.nativelib.BundledLibrary.BundledFile;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.Optional;
 
@@ -160,7 +158,7 @@ public final class NativeCache {
       return false;
     }
     try (InputStream in = Files.newInputStream(path)) {
-      return digest(in).equals(file.sha256());
+      return Sha256.hex(in).equals(file.sha256());
     }
   }
 
@@ -221,20 +219,6 @@ public final class NativeCache {
             + " "
             + trouble
             + "; install superweight again");
-  }
-
-  private static String digest(InputStream in) throws IOException {
-    MessageDigest sha256;
-    try {
-      sha256 = MessageDigest.getInstance("SHA-256");
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e); // every Java platform must have it
-    }
-    byte[] buffer = new byte[1 << 16];
-    for (int n; (n = in.read(buffer)) >= 0; ) {
-      sha256.update(buffer, 0, n);
-    }
-    return HexFormat.of().formatHex(sha256.digest());
   }
 
   private static String reason(IOException e) {

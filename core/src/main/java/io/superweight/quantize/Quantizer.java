@@ -1,6 +1,7 @@
 package io.superweight.quantize;
 
 import io.superweight.InputException;
+import io.superweight.Sha256;
 import io.superweight.edit.EditedModel;
 import io.superweight.model.ActivationTransform;
 import io.superweight.model.Coordinate;
@@ -10,7 +11,6 @@ import io.superweight.model.Variant;
 import io.superweight.model.WeightTransform;
 import java.nio.ByteBuffer;
 import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -168,19 +168,15 @@ public record Quantizer(Transformer model, List<Coordinate> held, List<int[]> ca
   }
 
   private String digest() {
-    try {
-      MessageDigest sha = MessageDigest.getInstance("SHA-256");
-      for (int[] ids : calibration) {
-        ByteBuffer bytes = ByteBuffer.allocate(4 * ids.length + 4).putInt(ids.length);
-        for (int id : ids) {
-          bytes.putInt(id);
-        }
-        sha.update(bytes.flip());
+    MessageDigest sha = Sha256.start();
+    for (int[] ids : calibration) {
+      ByteBuffer bytes = ByteBuffer.allocate(4 * ids.length + 4).putInt(ids.length);
+      for (int id : ids) {
+        bytes.putInt(id);
       }
-      return HexFormat.of().formatHex(sha.digest(), 0, 8);
-    } catch (NoSuchAlgorithmException impossible) {
-      throw new IllegalStateException(impossible);
+      sha.update(bytes.flip());
     }
+    return HexFormat.of().formatHex(sha.digest(), 0, 8);
   }
 
   /** What rounding does to each matrix; empty where weights are not rounded. */

@@ -1,6 +1,7 @@
 package io.superweight.cuda;
 
 import io.superweight.InputException;
+import io.superweight.Sha256;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -8,10 +9,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
-import java.security.MessageDigest;
-import java.security.NoSuchAlgorithmException;
 import java.util.Arrays;
-import java.util.HexFormat;
 import java.util.List;
 import java.util.function.Supplier;
 
@@ -51,15 +49,11 @@ record KernelImage(Path folder, int capability) {
             "kernels-"
                 + architecture()
                 + "-"
-                + HexFormat.of()
-                    .formatHex(
-                        digest(
-                            (source + architecture() + OPTIONS).getBytes(StandardCharsets.UTF_8)))
-                    .substring(0, 16));
+                + Sha256.hex(source + architecture() + OPTIONS).substring(0, 16));
     try {
       byte[] kept = Files.readAllBytes(file);
       byte[] image = Arrays.copyOfRange(kept, Math.min(DIGEST, kept.length), kept.length);
-      if (kept.length > DIGEST && Arrays.equals(digest(image), Arrays.copyOf(kept, DIGEST))) {
+      if (kept.length > DIGEST && Arrays.equals(Sha256.of(image), Arrays.copyOf(kept, DIGEST))) {
         return image;
       }
     } catch (IOException absent) {
@@ -69,7 +63,7 @@ record KernelImage(Path folder, int capability) {
     try {
       Files.createDirectories(folder);
       Path part = Files.createTempFile(folder, "kernels", ".part");
-      byte[] whole = Arrays.copyOf(digest(image), DIGEST + image.length);
+      byte[] whole = Arrays.copyOf(Sha256.of(image), DIGEST + image.length);
       System.arraycopy(image, 0, whole, DIGEST, image.length);
       Files.write(part, whole);
       Files.move(part, file, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
@@ -86,14 +80,6 @@ record KernelImage(Path folder, int capability) {
       // PTX of the oldest card that there is; the driver knows the newer one.
       byte[] ptx = compiler.compile(source, "compute_80", OPTIONS);
       return Arrays.copyOf(ptx, ptx.length + 1); // ends with a zero
-    }
-  }
-
-  private static byte[] digest(byte[] bytes) {
-    try {
-      return MessageDigest.getInstance("SHA-256").digest(bytes);
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e); // every Java platform must have it
     }
   }
 }
