@@ -71,6 +71,11 @@ class SweepInterruptedIT {
     return process.exitValue();
   }
 
+  private static void signal(String name, Process to) throws Exception {
+    assertThat(new ProcessBuilder("kill", "-" + name, String.valueOf(to.pid())).start().waitFor())
+        .isZero();
+  }
+
   private byte[] bytes(String name) throws IOException {
     Path file = folder.resolve(name);
     return Files.exists(file) ? Files.readAllBytes(file) : new byte[0];
@@ -136,6 +141,7 @@ class SweepInterruptedIT {
       Thread.sleep(20);
     }
     assertThat(first.isAlive()).as(new String(bytes("shared.err"))).isTrue();
+    signal("STOP", first); // it could be through before another one has started
 
     Path err = folder.resolve("second.err");
     ProcessBuilder another =
@@ -155,7 +161,8 @@ class SweepInterruptedIT {
         .asString()
         .contains("another superweight works on the store");
 
-    new ProcessBuilder("kill", "-INT", String.valueOf(first.pid())).start().waitFor();
+    signal("INT", first);
+    signal("CONT", first);
     assertThat(end(first)).isEqualTo(130);
     assertThat(new String(bytes("shared.err"), StandardCharsets.UTF_8))
         .containsPattern(

@@ -11,6 +11,7 @@ public final class MemoryWatch implements AutoCloseable {
 
   private final Thread thread;
   private volatile boolean closed;
+  private volatile long looks;
   private long anonymous;
   private long fileBacked;
   private Optional<ProcessMemory> latest = Optional.empty();
@@ -48,7 +49,13 @@ public final class MemoryWatch implements AutoCloseable {
         return;
       }
       look();
+      looks++;
     }
+  }
+
+  /** How often its thread has looked. */
+  long looks() {
+    return looks;
   }
 
   private synchronized void look() {

@@ -39,8 +39,11 @@ class ProcessMemoryTest {
       try (Arena arena = Arena.ofConfined()) {
         MemorySegment segment = arena.allocate(bytes);
         segment.fill((byte) 1);
-        // The watch, not this thread, must see it.
-        Thread.sleep(200);
+        // The watch, not this thread, must see it: its next look may have begun before.
+        long looks = watch.looks();
+        while (watch.looks() < looks + 2) {
+          Thread.sleep(5);
+        }
       }
       ProcessMemory after = watch.peak().orElseThrow();
       assertThat(after.anonymous()).isGreaterThan(before + bytes / 2);

@@ -85,7 +85,7 @@ class HubProcessesTest {
   @Test
   void aProxyThatTunnelsIsToldTheNameAndPasswordThatTheVariableHolds() throws Exception {
     try (ServerSocket proxy = new ServerSocket(0, 0, InetAddress.getByName("127.0.0.1"))) {
-      proxy.setSoTimeout(60_000);
+      proxy.setSoTimeout(300_000); // a JVM starts meanwhile
       Process process =
           FetchProcess.start(
               "https://hub.invalid",

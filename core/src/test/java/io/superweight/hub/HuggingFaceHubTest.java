@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -31,6 +32,16 @@ import tools.jackson.databind.json.JsonMapper;
  * Python has it (the variable SUPERWEIGHT_PYTHON names one).
  */
 class HuggingFaceHubTest {
+  /** Longer than Python takes to start on a busy machine. */
+  private static final long PATIENCE_SECONDS = 300;
+
+  private static final Map<String, String> PATIENT =
+      Map.of(
+          "HF_HUB_ETAG_TIMEOUT",
+          String.valueOf(PATIENCE_SECONDS),
+          "HF_HUB_DOWNLOAD_TIMEOUT",
+          String.valueOf(PATIENCE_SECONDS));
+
   @TempDir Path temporary;
   private FakeHub server;
   private FakeHub.Repository model;
@@ -82,6 +93,7 @@ class HuggingFaceHubTest {
     ProcessBuilder builder =
         new ProcessBuilder(command).redirectError(ProcessBuilder.Redirect.INHERIT);
     builder.environment().remove("HF_HUB_OFFLINE"); // which all tests run with
+    builder.environment().putAll(PATIENT);
     return builder.start();
   }
 
@@ -92,17 +104,16 @@ class HuggingFaceHubTest {
   }
 
   private Hub hub(boolean offline) {
-    return new Hub(
-        Map.of(
-            "HF_HUB_CACHE",
-            temporary.toString(),
-            "HF_ENDPOINT",
-            server.endpoint(),
-            "HF_TOKEN",
-            "x",
-            "HF_HUB_OFFLINE",
-            offline ? "1" : "0"),
-        DownloadListener.SILENT);
+    return hub(offline, DownloadListener.SILENT);
+  }
+
+  private Hub hub(boolean offline, DownloadListener listener) {
+    Map<String, String> environment = new HashMap<>(PATIENT);
+    environment.put("HF_HUB_CACHE", temporary.toString());
+    environment.put("HF_ENDPOINT", server.endpoint());
+    environment.put("HF_TOKEN", "x");
+    environment.put("HF_HUB_OFFLINE", offline ? "1" : "0");
+    return new Hub(environment, listener);
   }
 
   @Test
@@ -148,7 +159,7 @@ class HuggingFaceHubTest {
         (exchange, content) -> {
           begun.countDown();
           try {
-            assertThat(bothWant.await(60, TimeUnit.SECONDS)).isTrue();
+            assertThat(bothWant.await(PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
           } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
           }
@@ -156,9 +167,9 @@ class HuggingFaceHubTest {
         });
     if (libraryFirst) {
       Process library = interop("fetch", temporary.toString(), "org/tiny", server.endpoint());
-      assertThat(begun.await(60, TimeUnit.SECONDS)).isTrue();
-      new Hub(
-              Map.of("HF_HUB_CACHE", temporary.toString(), "HF_ENDPOINT", server.endpoint()),
+      assertThat(begun.await(PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
+      hub(
+              false,
               new DownloadListener() {
                 @Override
                 public void notice(String line) {
@@ -176,7 +187,7 @@ class HuggingFaceHubTest {
     } else {
       CompletableFuture<List<HubFile>> ours =
           CompletableFuture.supplyAsync(() -> hub(false).model("org/tiny").files(name -> true));
-      assertThat(begun.await(60, TimeUnit.SECONDS)).isTrue();
+      assertThat(begun.await(PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
       Process library = interop("fetch", temporary.toString(), "org/tiny", server.endpoint());
       while (server.seen().stream().noneMatch(seen -> seen.path().contains("/tree/"))) {
         assertThat(library.isAlive()).isTrue();
@@ -212,10 +223,10 @@ class HuggingFaceHubTest {
               throw new IllegalStateException(e);
             }
           });
-      assertThat(waiting.await(60, TimeUnit.SECONDS)).isTrue();
+      assertThat(waiting.await(PATIENCE_SECONDS, TimeUnit.SECONDS)).isTrue();
       assertThat(held).isNotDone();
       holder.getOutputStream().close(); // at which it gives the lock back
-      held.get(60, TimeUnit.SECONDS);
+      held.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
     } finally {
       holder.destroyForcibly();
     }
