@@ -106,6 +106,11 @@ public interface Device extends AutoCloseable {
     return () -> {};
   }
 
+  /** Products of 8-bit integers; empty where the device has none. */
+  default Optional<IntegerProducts> integerProducts() {
+    return Optional.empty();
+  }
+
   /** {@code y[m, n] = Σ_k x[m, k] · W[n, k]}; x is {@code [M, cols]}, y is {@code [M, rows]}. */
   void matmul(Buffer x, Matrix w, Buffer y);
 

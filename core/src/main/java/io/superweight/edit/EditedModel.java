@@ -30,7 +30,8 @@ public record EditedModel(String label, String key, Variant variant, List<String
     return new EditedModel(
         other,
         key,
-        new Variant(other, variant.edits(), variant.transforms(), variant.weights()),
+        new Variant(
+            other, variant.edits(), variant.transforms(), variant.weights(), variant.executed()),
         notes);
   }
 }

@@ -111,13 +111,19 @@ final class ForwardPass implements AutoCloseable {
      * channels are computed again: a function of counts, of the edits alone and the rows of x.
      */
     boolean rebinds(Linear w, int rows) {
-      if (variant.weights().stream().anyMatch(transform -> transform.wants(w.part()))) {
+      if (executes(w)
+          || variant.weights().stream().anyMatch(transform -> transform.wants(w.part()))) {
         return true;
       }
       MatrixEdits edited = edits.get(w.part());
       return edited != null
           && edited.editedRows() >= MANY_EDITED_ROWS
           && (long) edited.editedRows() * rows > DECODING_ROWS * w.matrix().rows();
+    }
+
+    /** Whether the variant computes its products with a matrix itself. */
+    boolean executes(Linear w) {
+      return variant.executed().filter(products -> products.wants(w.part())).isPresent();
     }
 
     Slot(Part part, Variant variant, int caller, int join) {
@@ -415,8 +421,11 @@ final class ForwardPass implements AutoCloseable {
       }
     }
     for (String part :
-        variant.weights().isEmpty() ? List.<String>of() : weights.editable.keySet()) {
-      if (variant.weights().stream().anyMatch(transform -> transform.wants(part))) {
+        variant.weights().isEmpty() && variant.executed().isEmpty()
+            ? List.<String>of()
+            : weights.editable.keySet()) {
+      if (variant.weights().stream().anyMatch(transform -> transform.wants(part))
+          || variant.executed().filter(products -> products.wants(part)).isPresent()) {
         first = Math.min(first, new Coordinate(part, 0, 0).layer());
       }
     }
@@ -1129,8 +1138,22 @@ final class ForwardPass implements AutoCloseable {
       if (run.count() == 0) {
         continue;
       }
-      if (run.slot.rebinds(w, run.count())) {
-        rebound(run.slot, w, x.rows(run.begin, run.count()), y.rows(run.begin, run.count()));
+      Buffer in = x.rows(run.begin, run.count());
+      Buffer out = y.rows(run.begin, run.count());
+      if (run.slot.executes(w)) {
+        run.slot
+            .variant
+            .executed()
+            .orElseThrow()
+            .multiply(
+                w.part(),
+                new MatrixOf(run.slot, w),
+                in,
+                out,
+                sequences(run, chunk, rowsOfChunk),
+                device);
+      } else if (run.slot.rebinds(w, run.count())) {
+        rebound(run.slot, w, in, out);
       } else if (run.slot.edits.containsKey(w.part())) {
         edit(w.matrix(), run.slot.edits.get(w.part()), x, y, run.begin, run.end);
       }
@@ -1166,11 +1189,65 @@ final class ForwardPass implements AutoCloseable {
     return runs;
   }
 
+  /** The rows of a run by sequence, counted from its first. */
+  private static List<ExecutedProducts.Rows> sequences(Run run, Chunk chunk, int[] rowsOfChunk) {
+    List<ExecutedProducts.Rows> sequences = new ArrayList<>();
+    for (int n = 0; n < chunk.starts().length; n++) {
+      Lane lane = chunk.lanes().get(n);
+      if (lane.slot() == run.slot) {
+        RowsOfLane rows = rowsOfLane(lane, chunk.starts()[n], rowsOfChunk);
+        if (rows.tokens.length > 0) {
+          sequences.add(new ExecutedProducts.Rows(rows.begin - run.begin, rows.tokens));
+        }
+      }
+    }
+    return sequences;
+  }
+
   /**
-   * {@code y = x · Wᵀ} with the matrix that a variant makes of W: float32 scratch for this product,
-   * decoded, edited and transformed.
+   * A matrix as a variant makes it of a stored one: float32 scratch, decoded, edited, transformed.
    */
+  private final class MatrixOf implements ExecutedProducts.Source {
+    private final Slot slot;
+    private final Linear w;
+
+    MatrixOf(Slot slot, Linear w) {
+      this.slot = slot;
+      this.w = w;
+    }
+
+    @Override
+    public int rows() {
+      return w.matrix().rows();
+    }
+
+    @Override
+    public int cols() {
+      return w.matrix().cols();
+    }
+
+    @Override
+    public Buffer before(WeightTransform transform) {
+      return made(slot, w, transform);
+    }
+
+    @Override
+    public Buffer after() {
+      return made(slot, w, null);
+    }
+  }
+
+  /** {@code y = x · Wᵀ} with the matrix that a variant makes of W, scratch of this product. */
   private void rebound(Slot slot, Linear w, Buffer x, Buffer y) {
+    device.matmul(x, made(slot, w, null), device.precision().rounds(w.matrix().dtype()), y);
+  }
+
+  /**
+   * The matrix that a variant makes of a stored one: decoded, edited and transformed.
+   *
+   * @param end the transform before which to stop; null for none
+   */
+  private Buffer made(Slot slot, Linear w, WeightTransform end) {
     Matrix stored = w.matrix();
     long values = (long) stored.rows() * stored.cols();
     if (bound == null || bound.data().byteSize() < 4 * values) {
@@ -1187,11 +1264,14 @@ final class ForwardPass implements AutoCloseable {
       device.put(matrix, edits.rows(), edits.cols(), edits.values());
     }
     for (WeightTransform transform : slot.variant.weights()) {
+      if (transform == end) {
+        break;
+      }
       if (transform.wants(w.part())) {
         transform.transform(w.part(), matrix, device);
       }
     }
-    device.matmul(x, matrix, device.precision().rounds(stored.dtype()), y);
+    return matrix;
   }
 
   private void edit(Matrix matrix, MatrixEdits edits, Buffer x, Buffer y, int begin, int end) {
@@ -1262,24 +1342,27 @@ final class ForwardPass implements AutoCloseable {
           && (slot.caller < 0 || slot.part.batch.probes().isEmpty())) {
         continue;
       }
-      int begin = chunk.starts()[n];
-      int end = begin + lane.count();
-      int[] tokens;
-      if (rowsOfChunk == null) {
-        tokens = IntStream.range(lane.position(), lane.position() + lane.count()).toArray();
-      } else {
-        int laneRow = begin;
-        begin = firstAtLeast(rowsOfChunk, begin);
-        end = firstAtLeast(rowsOfChunk, end);
-        tokens = new int[end - begin];
-        for (int t = 0; t < tokens.length; t++) {
-          tokens[t] = lane.position() + rowsOfChunk[begin + t] - laneRow;
-        }
-      }
-      if (begin < end) {
-        tell(site, values.rows(begin, end - begin), lane, tokens);
+      RowsOfLane rows = rowsOfLane(lane, chunk.starts()[n], rowsOfChunk);
+      if (rows.tokens.length > 0) {
+        tell(site, values.rows(rows.begin, rows.tokens.length), lane, rows.tokens);
       }
     }
+  }
+
+  /** Rows of a lane in what holds all or some rows of a chunk, with the tokens they belong to. */
+  private record RowsOfLane(int begin, int[] tokens) {}
+
+  private static RowsOfLane rowsOfLane(Lane lane, int start, int[] rowsOfChunk) {
+    if (rowsOfChunk == null) {
+      return new RowsOfLane(
+          start, IntStream.range(lane.position(), lane.position() + lane.count()).toArray());
+    }
+    int begin = firstAtLeast(rowsOfChunk, start);
+    int[] tokens = new int[firstAtLeast(rowsOfChunk, start + lane.count()) - begin];
+    for (int t = 0; t < tokens.length; t++) {
+      tokens[t] = lane.position() + rowsOfChunk[begin + t] - start;
+    }
+    return new RowsOfLane(begin, tokens);
   }
 
   private void tell(Site site, Buffer values, Lane lane, int[] tokens) {

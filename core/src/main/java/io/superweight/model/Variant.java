@@ -2,6 +2,7 @@ package io.superweight.model;
 
 import java.util.Collection;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * An edited version of the model that a pass carries beside others.
@@ -10,12 +11,14 @@ import java.util.List;
  * @param edits weights with other values; at most one for a coordinate
  * @param transforms replacements of activations, applied in order
  * @param weights replacements of whole matrices, applied in order, after the edits
+ * @param executed computes products with some of those in a way of its own; mostly empty
  */
 public record Variant(
     String name,
     List<ScalarEdit> edits,
     List<ActivationTransform> transforms,
-    List<WeightTransform> weights) {
+    List<WeightTransform> weights,
+    Optional<ExecutedProducts> executed) {
   /** The model as it is. */
   public static final Variant INTACT = new Variant("intact", List.of(), List.of());
 
@@ -23,6 +26,15 @@ public record Variant(
     edits = List.copyOf(edits);
     transforms = List.copyOf(transforms);
     weights = List.copyOf(weights);
+  }
+
+  /** All products are the device's. */
+  public Variant(
+      String name,
+      List<ScalarEdit> edits,
+      List<ActivationTransform> transforms,
+      List<WeightTransform> weights) {
+    this(name, edits, transforms, weights, Optional.empty());
   }
 
   /** Without replacements of matrices. */

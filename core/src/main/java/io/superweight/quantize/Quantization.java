@@ -22,6 +22,8 @@ import java.util.regex.Pattern;
  * @param smoothDown whether the down projections' inputs are smoothed, too
  * @param ofPrefix whether the tokens that are not rounded are those of a prefix, whose number is
  *     not known yet
+ * @param executed whether products with rounded weights and inputs are computed as integers rather
+ *     than simulated
  */
 public record Quantization(
     Optional<WeightQuantizer> weights,
@@ -30,7 +32,8 @@ public record Quantization(
     Optional<ActivationQuantizer> activations,
     Optional<Double> smooth,
     boolean smoothDown,
-    boolean ofPrefix) {
+    boolean ofPrefix,
+    boolean executed) {
 
   /** What can be written, line by line. */
   public static final String LANGUAGE =
@@ -49,7 +52,9 @@ public record Quantization(
       sinks=precise: the first sink-tokens=N (default 1) are not rounded; sinks=prefix: those of --prefix; \
       sinks=out-of-scale: they have no part in the scale; sinks=outliers:16: tokens beyond 16 times the median \
       token's largest are not rounded
-      smooth=0.85: SmoothQuant with that α, measured on --calibration\
+      smooth=0.85: SmoothQuant with that α, measured on --calibration
+      exec=int8: products multiply 8-bit integers in place of simulating it (int2 … int8 by channel or tensor, with \
+      act)\
       """;
 
   private static final Pattern NAME = Pattern.compile("(rtn|int|nf)([2-8])|none");
@@ -91,6 +96,7 @@ public record Quantization(
     double outlierRatio = 0;
     boolean prefix = false;
     Optional<Double> smooth = Optional.empty();
+    boolean executed = false;
     boolean ofWeights = false;
     boolean ofActivations = false;
     Set<String> seen = new TreeSet<>();
@@ -157,6 +163,12 @@ public record Quantization(
           }
           smooth = Optional.of(alpha);
         }
+        case "exec" -> {
+          if (!value.equals("int8")) {
+            throw usage(text, "exec is int8");
+          }
+          executed = true;
+        }
         default -> throw usage(text, "there is no \"" + key + "\"");
       }
       ofWeights |= Set.of("block", "clip", "hold", "shift", "delta").contains(key);
@@ -167,6 +179,20 @@ public record Quantization(
     }
     if (scale == null && ofActivations) {
       throw usage(text, "activations are not rounded: add act=token or act=tensor");
+    }
+    if (executed && scale == null) {
+      throw usage(text, "exec=int8 multiplies integers by integers: add act=token or act=tensor");
+    }
+    if (executed && ActivationQuantizer.PRODUCTS.containsAll(sites)) {
+      throw usage(text, "exec=int8 is about inputs of projections: write on=in, or on=in+o");
+    }
+    if (executed
+        && !(kind.equals("int")
+            && (blocks instanceof Blocks.Row || blocks instanceof Blocks.Whole))) {
+      throw usage(
+          text,
+          "exec=int8 needs symmetric weights with one scale a channel or a matrix: int8, or"
+              + " int8:block=channel");
     }
     if (prefix && seen.contains("sink-tokens")) {
       throw usage(text, "of a prefix all tokens are left out: leave sink-tokens out");
@@ -207,7 +233,8 @@ public record Quantization(
                     outlierRatio)),
         smooth,
         smoothDown,
-        prefix);
+        prefix,
+        executed);
   }
 
   private static boolean flag(String text, String key, int at) {
@@ -337,7 +364,8 @@ public record Quantization(
         activations,
         smooth,
         smoothDown,
-        ofPrefix);
+        ofPrefix,
+        executed);
   }
 
   /** With the tokens of {@code --prefix} as the first ones that are not rounded. */
@@ -358,6 +386,7 @@ public record Quantization(
                 a.outlierRatio())),
         smooth,
         smoothDown,
-        false);
+        false,
+        executed);
   }
 }

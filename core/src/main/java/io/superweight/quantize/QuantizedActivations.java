@@ -13,9 +13,22 @@ public final class QuantizedActivations implements ActivationTransform {
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
 
   private final ActivationQuantizer how;
+  private final boolean executed;
 
   public QuantizedActivations(ActivationQuantizer how) {
+    this(how, false);
+  }
+
+  /**
+   * Of a variant.
+   *
+   * @param executed whether the inputs of projections are rounded by the {@link QuantizedProducts}
+   *     that read them. Passes do for this what they do for a transform there (sequences are whole,
+   *     and none of their rows is left out), but the values stay as they are
+   */
+  QuantizedActivations(ActivationQuantizer how, boolean executed) {
     this.how = how;
+    this.executed = executed;
   }
 
   @Override
@@ -32,14 +45,59 @@ public final class QuantizedActivations implements ActivationTransform {
 
   @Override
   public void transform(Site site, SiteValues values) {
-    round(site, values.data(), values.rows(), values.cols(), values.tokens());
+    if (!executed || ActivationQuantizer.PRODUCTS.contains(site.kind())) {
+      round(site, values.data(), values.rows(), values.cols(), values.tokens());
+    }
+  }
+
+  /**
+   * How the rows of a sequence are rounded.
+   *
+   * @param ofRow the scale of each
+   * @param precise which stay as they are
+   */
+  record Scales(float[] ofRow, boolean[] precise) {
+    /**
+     * Of a sequence.
+     *
+     * @param largest the largest magnitude of each row
+     * @param tokens the position of each row
+     */
+    static Scales of(ActivationQuantizer how, float[] largest, int[] tokens) {
+      int most = most(how);
+      boolean whole = how.scale() == ActivationQuantizer.Scale.TENSOR;
+      boolean[] precise = new boolean[largest.length];
+      float tensor = 0;
+      float outlier =
+          how.sinks() == ActivationQuantizer.Sinks.OUTLIERS
+              ? (float) how.outlierRatio() * Selection.median(largest)
+              : Float.POSITIVE_INFINITY;
+      for (int t = 0; t < largest.length; t++) {
+        boolean first = tokens[t] < how.sinkTokens();
+        precise[t] =
+            largest[t] > outlier || (first && how.sinks() == ActivationQuantizer.Sinks.PRECISE);
+        boolean counts =
+            !precise[t] && !(first && how.sinks() == ActivationQuantizer.Sinks.OUT_OF_SCALE);
+        tensor = counts ? Math.max(tensor, largest[t]) : tensor;
+      }
+      float[] scales = new float[largest.length];
+      for (int t = 0; t < scales.length; t++) {
+        scales[t] = (whole ? tensor : largest[t]) / most;
+      }
+      return new Scales(scales, precise);
+    }
+  }
+
+  /** The largest integer. */
+  static int most(ActivationQuantizer how) {
+    return (1 << (how.bits() - 1)) - 1;
   }
 
   /** Rounds {@code [rows, cols]} in place. */
   void round(Site site, MemorySegment data, int rows, int cols, int[] tokens) {
     float[] x = new float[Math.multiplyExact(rows, cols)];
     MemorySegment.copy(data, FLOAT, 0, x, 0, x.length);
-    int[] held = held(site, x, rows, cols, tokens);
+    int[] held = held(how, site, x, cols);
     float[] original = new float[held.length];
     if (held.length > 0) {
       float median = Selection.median(x);
@@ -48,29 +106,14 @@ public final class QuantizedActivations implements ActivationTransform {
         x[held[i]] = median;
       }
     }
-    int most = (1 << (how.bits() - 1)) - 1;
-    boolean whole = how.scale() == ActivationQuantizer.Scale.TENSOR;
+    int most = most(how);
     float[] ofToken = new float[rows];
     IntStream.range(0, rows).parallel().forEach(t -> ofToken[t] = largest(x, t * cols, cols));
-    boolean[] precise = new boolean[rows];
-    float tensor = 0;
-    float outlier =
-        how.sinks() == ActivationQuantizer.Sinks.OUTLIERS
-            ? (float) how.outlierRatio() * Selection.median(ofToken)
-            : Float.POSITIVE_INFINITY;
-    for (int t = 0; t < rows; t++) {
-      boolean first = tokens[t] < how.sinkTokens();
-      precise[t] =
-          ofToken[t] > outlier || (first && how.sinks() == ActivationQuantizer.Sinks.PRECISE);
-      boolean counts =
-          !precise[t] && !(first && how.sinks() == ActivationQuantizer.Sinks.OUT_OF_SCALE);
-      tensor = counts ? Math.max(tensor, ofToken[t]) : tensor;
-    }
-    float shared = tensor / most;
+    Scales scales = Scales.of(how, ofToken, tokens);
     IntStream.range(0, rows)
         .parallel()
-        .filter(t -> !precise[t])
-        .forEach(t -> roundRow(x, t * cols, cols, whole ? shared : ofToken[t] / most, most));
+        .filter(t -> !scales.precise[t])
+        .forEach(t -> roundRow(x, t * cols, cols, scales.ofRow[t], most));
     for (int i = 0; i < held.length; i++) {
       x[held[i]] = original[i];
     }
@@ -86,7 +129,7 @@ public final class QuantizedActivations implements ActivationTransform {
     }
   }
 
-  private static float largest(float[] x, int from, int count) {
+  static float largest(float[] x, int from, int count) {
     float largest = 0;
     for (int i = from; i < from + count; i++) {
       largest = Math.max(largest, Math.abs(x[i]));
@@ -95,7 +138,7 @@ public final class QuantizedActivations implements ActivationTransform {
   }
 
   /** The elements that are replaced and put back. */
-  private int[] held(Site site, float[] x, int rows, int cols, int[] tokens) {
+  static int[] held(ActivationQuantizer how, Site site, float[] x, int cols) {
     return switch (how.superActivation()) {
       case PLAIN -> new int[0];
       case LARGEST ->

@@ -77,6 +77,15 @@ public final class QuantizedWeights implements WeightTransform {
     return order;
   }
 
+  WeightQuantizer quantizer() {
+    return quantizer;
+  }
+
+  /** The weights of a matrix that are put back. */
+  List<Coordinate> held(String part) {
+    return held.getOrDefault(part, List.of());
+  }
+
   @Override
   public boolean wants(String part) {
     return true;

@@ -5,6 +5,7 @@ import io.superweight.Sha256;
 import io.superweight.edit.EditedModel;
 import io.superweight.model.ActivationTransform;
 import io.superweight.model.Coordinate;
+import io.superweight.model.ExecutedProducts;
 import io.superweight.model.Site;
 import io.superweight.model.Transformer;
 import io.superweight.model.Variant;
@@ -74,20 +75,32 @@ public record Quantizer(Transformer model, List<Coordinate> held, List<int[]> ca
       transforms.add(smooth.activations());
       weights.add(smooth.weights());
     }
+    Optional<ExecutedProducts> executed = base.variant().executed();
+    if (chosen.executed()) {
+      QuantizedProducts.requireExecutable(label, model, base);
+    }
     if (chosen.weights().isPresent()) {
       QuantizedWeights rounded =
           QuantizedWeights.of(
               model, chosen.weights().orElseThrow(), chosen.hold() ? held : List.of());
       weights.add(rounded);
       notes.addAll(rounded.notes(label, model));
+      if (chosen.executed()) {
+        QuantizedProducts products =
+            new QuantizedProducts(rounded, withChannels(chosen.activations().orElseThrow()));
+        executed = Optional.of(products);
+        notes.add(label + ": " + products.sentence(model));
+      }
     }
     if (chosen.activations().isPresent()) {
-      transforms.add(new QuantizedActivations(withChannels(chosen.activations().orElseThrow())));
+      transforms.add(
+          new QuantizedActivations(
+              withChannels(chosen.activations().orElseThrow()), chosen.executed()));
     }
     String name = base.key().isEmpty() ? label : base.label() + ", " + label;
     String key = (base.key().isEmpty() ? "" : base.key() + " ") + "quantized " + key(chosen);
     return new EditedModel(
-        name, key, new Variant(name, base.variant().edits(), transforms, weights), notes);
+        name, key, new Variant(name, base.variant().edits(), transforms, weights, executed), notes);
   }
 
   private ActivationQuantizer withChannels(ActivationQuantizer how) {
@@ -154,6 +167,9 @@ public record Quantizer(Transformer model, List<Coordinate> held, List<int[]> ca
                     + skipped(how)
                     + " of "
                     + digest()));
+    if (how.executed()) {
+      words.add("executed in int8");
+    }
     return String.join("; ", words);
   }
 

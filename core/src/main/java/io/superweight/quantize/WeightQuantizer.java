@@ -2,6 +2,7 @@ package io.superweight.quantize;
 
 import io.superweight.InputException;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.util.Arrays;
 import java.util.stream.IntStream;
 
@@ -90,10 +91,7 @@ public record WeightQuantizer(Levels levels, Blocks blocks, Clip clip, Indivisib
 
   Outcome apply(RowMajor matrix, String name) {
     Cut cut = cut(matrix.rows(), matrix.cols(), name);
-    float tensorLimit =
-        clip instanceof Clip.TensorPercentile(double fraction)
-            ? largest(matrix.all(), Math.max((int) (matrix.size() * fraction), 1))
-            : Float.NaN;
+    float tensorLimit = tensorLimit(matrix);
     long perTask = Math.max(1, GRAIN / Math.max(1, cut.largest()));
     int tasks = Math.toIntExact((cut.count() + perTask - 1) / perTask);
     return IntStream.range(0, tasks)
@@ -253,7 +251,54 @@ public record WeightQuantizer(Levels levels, Blocks blocks, Clip clip, Indivisib
     };
   }
 
-  private Outcome round(float[] w, int size, float tensorLimit, boolean fallback, String name) {
+  /** Whether what it rounds to are integers times one scale for each row at most. */
+  boolean integers() {
+    return levels instanceof Levels.Symmetric
+        && (blocks instanceof Blocks.Row || blocks instanceof Blocks.Whole);
+  }
+
+  /**
+   * The integers that {@link #apply} rounds to: it gives {@code codes[r, c] · scales[r]}.
+   *
+   * @param weights float32 {@code [rows, cols]}, clipped in place
+   * @param codes signed bytes {@code [rows, cols]}
+   * @return the scale of each row
+   */
+  float[] codes(MemorySegment weights, int rows, int cols, MemorySegment codes, String name) {
+    RowMajor matrix = new RowMajor(weights, rows, cols, null);
+    Cut cut = cut(rows, cols, name);
+    float tensorLimit = tensorLimit(matrix);
+    int most = (1 << (levels.bits() - 1)) - 1;
+    float[] scales = new float[rows];
+    IntStream.range(0, Math.toIntExact(cut.count()))
+        .parallel()
+        .forEach(b -> {
+          float[] block = new float[Math.toIntExact(cut.largest())];
+          int size = cut.read(matrix, b, block);
+          Range range = clip(block, size, tensorLimit, cut.fallback(), name);
+          float scale = Math.max(-range.min, range.max) / most;
+          byte[] rounded = new byte[size];
+          for (int i = 0; scale > 0 && i < size; i++) {
+            rounded[i] = (byte) Math.rint(block[i] / scale);
+          }
+          int first = (int) ((long) b * cut.largest() / cols);
+          Arrays.fill(scales, first, first + size / cols, scale);
+          MemorySegment.copy(
+              rounded, 0, codes, ValueLayout.JAVA_BYTE, (long) first * cols, rounded.length);
+        });
+    return scales;
+  }
+
+  private float tensorLimit(RowMajor matrix) {
+    return clip instanceof Clip.TensorPercentile(double fraction)
+        ? largest(matrix.all(), Math.max((int) (matrix.size() * fraction), 1))
+        : Float.NaN;
+  }
+
+  private record Range(float min, float max, long clipped) {}
+
+  /** Cuts off what is beyond the limit, in place. */
+  private Range clip(float[] w, int size, float tensorLimit, boolean fallback, String name) {
     float limit = limit(w, size, tensorLimit, fallback);
     long clipped = 0;
     float min = Float.POSITIVE_INFINITY;
@@ -275,6 +320,13 @@ public record WeightQuantizer(Levels levels, Blocks blocks, Clip clip, Indivisib
           InputException.Kind.MALFORMED,
           name + " holds weights that are not finite: they cannot be quantized; leave it out");
     }
+    return new Range(min, max, clipped);
+  }
+
+  private Outcome round(float[] w, int size, float tensorLimit, boolean fallback, String name) {
+    Range range = clip(w, size, tensorLimit, fallback, name);
+    float min = range.min;
+    float max = range.max;
     boolean constant = min == max;
     if (!constant) {
       switch (levels) {
@@ -284,7 +336,7 @@ public record WeightQuantizer(Levels levels, Blocks blocks, Clip clip, Indivisib
         case Levels.NormalFloat table -> normalFloat(w, size, min, max, table);
       }
     }
-    return new Outcome(1, constant ? 1 : 0, clipped, fallback);
+    return new Outcome(1, constant ? 1 : 0, range.clipped, fallback);
   }
 
   private static void minMax(

@@ -15,6 +15,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.function.Consumer;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -81,6 +82,110 @@ public abstract class DeviceContract {
         }
         assertProduct(expected, one, picked, tokens);
       }
+    }
+  }
+
+  /** What a device's integer products give, by integers and two multiplications. */
+  private static float[] integerProduct(
+      float[] x, int cols, float[] xScales, int most, byte[] codes, float[] wScales) {
+    int tokens = xScales.length;
+    int rows = wScales.length;
+    float[] y = new float[tokens * rows];
+    for (int m = 0; m < tokens; m++) {
+      for (int n = 0; n < rows; n++) {
+        long sum = 0;
+        for (int k = 0; k < cols && xScales[m] > 0; k++) {
+          double code = Math.clamp(Math.rint(x[m * cols + k] / xScales[m]), -most, most);
+          sum += (long) code * codes[n * cols + k];
+        }
+        y[m * rows + n] = (float) sum * xScales[m] * wScales[n];
+      }
+    }
+    return y;
+  }
+
+  @ParameterizedTest
+  @CsvSource({
+    "1, 1, 1",
+    "2, 3, 31",
+    "3, 130, 32",
+    "7, 64, 33",
+    "16, 65, 257",
+    "17, 300, 100",
+    "64, 12, 1024",
+    "1, 257, 1025",
+    "10, 70, 2100",
+    "300, 5, 64",
+    "33, 520, 96"
+  })
+  void integerProductsAreExactSumsThatAreScaledTwice(int tokens, int rows, int cols) {
+    Random random = new Random(tokens + rows + cols);
+    for (int threads : new int[] {1, 3}) {
+      try (Device device = device(threads);
+          Arena arena = Arena.ofShared();
+          Device.Scope scope = device.scope()) {
+        Assumptions.assumeTrue(device.integerProducts().isPresent());
+        IntegerProducts integers = device.integerProducts().orElseThrow();
+        assertThat(integers.description()).isNotBlank();
+        byte[] codes = new byte[rows * cols];
+        for (int i = 0; i < codes.length; i++) {
+          codes[i] = (byte) (random.nextInt(255) - 127);
+        }
+        // The extremes: every term of the first sums has the same sign.
+        Arrays.fill(codes, 0, cols, (byte) 127);
+        float[] x = gaussian(random, tokens * cols);
+        Arrays.fill(x, 0, cols, -2);
+        float[] xScales = new float[tokens];
+        for (int m = 0; m < tokens; m++) {
+          xScales[m] = m % 5 == 4 ? 0 : (1 + m % 3) / 127f;
+        }
+        float[] wScales = gaussian(random, rows);
+        MemorySegment bytes = arena.allocate(codes.length);
+        MemorySegment.copy(codes, 0, bytes, ValueLayout.JAVA_BYTE, 0, codes.length);
+        IntegerProducts.Packed packed = integers.pack(bytes, rows, cols);
+        bytes.fill((byte) 0);
+        assertThat(packed.bytes()).isGreaterThanOrEqualTo((long) rows * cols);
+        Buffer y = scope.allocate(tokens, rows);
+        for (int most : new int[] {127, 7}) {
+          integers.multiply(scope.upload(x, cols), xScales, most, packed, wScales, y);
+          assertThat(values(device, y))
+              .isEqualTo(integerProduct(x, cols, xScales, most, codes, wScales));
+        }
+      }
+    }
+  }
+
+  @Test
+  void integerProductsRoundHalvesToEvenAndLeaveNoRoomForOverflow() {
+    int cols = 60_000;
+    try (Device device = device(2);
+        Arena arena = Arena.ofShared();
+        Device.Scope scope = device.scope()) {
+      Assumptions.assumeTrue(device.integerProducts().isPresent());
+      IntegerProducts integers = device.integerProducts().orElseThrow();
+      MemorySegment bytes = arena.allocate(2 * cols);
+      bytes.asSlice(0, cols).fill((byte) 127);
+      bytes.asSlice(cols).fill((byte) -127);
+      float[] x = new float[2 * cols];
+      Arrays.fill(x, 0, cols, 1000);
+      Arrays.fill(x, cols, cols + 40, 2.5f);
+      Arrays.fill(x, cols + 40, cols + 60, 3.5f);
+      Buffer y = scope.allocate(2, 2);
+      integers.multiply(
+          scope.upload(x, cols),
+          new float[] {1, 1},
+          127,
+          integers.pack(bytes, 2, cols),
+          new float[] {1, 0.5f},
+          y);
+      float most = 127 * 127 * cols;
+      float few = 127 * (40 * 2 + 20 * 4);
+      assertThat(values(device, y)).containsExactly(most, -most / 2, few, -few / 2);
+      assertThat(integers.largest(scope.upload(x, cols))).containsExactly(1000, 3.5f);
+      assertThat(integers.largest(scope.upload(new float[] {1, Float.NaN, -3, -7}, 2)))
+          .containsExactly(Float.NaN, 7);
+      assertThatThrownBy(() -> integers.pack(bytes, 2, cols - 1))
+          .isInstanceOf(IllegalArgumentException.class);
     }
   }
 

@@ -29,6 +29,9 @@ final class OneDnnLibrary {
   static final int BF16 = 2;
 
   static final int F32 = 3;
+  static final int S32 = 4;
+  static final int S8 = 5;
+  static final int U8 = 6;
   static final int ARG_SRC = 1;
   static final int ARG_DST = 17;
   static final int ARG_WEIGHTS = 33;
@@ -43,7 +46,14 @@ final class OneDnnLibrary {
   private static final int CPU = 1;
   private static final int IN_ORDER = 1;
   private static final int USER_SCRATCHPAD = 1;
+  private static final int QUERY_WEIGHTS = 131;
   private static final int QUERY_SCRATCHPAD = 136;
+
+  /** {@code dnnl_format_tag_any}: a layout that a primitive may choose. */
+  private static final int ANY_LAYOUT = 1;
+
+  /** Bits of a {@code dnnl_cpu_isa_t}: dot products of bytes in vectors of 256 or 512 bits. */
+  private static final int VNNI = 0x8 | 0x40;
 
   /** Dimensions that a {@code dnnl_dims_t} has room for. */
   private static final int MAX_DIMS = 12;
@@ -57,6 +67,9 @@ final class OneDnnLibrary {
   private final MethodHandle createStream;
   private final MethodHandle destroyStream;
   private final MethodHandle createLayout;
+  private final MethodHandle createTaggedLayout;
+  private final MethodHandle copyLayout;
+  private final MethodHandle instructions;
   private final MethodHandle destroyLayout;
   private final MethodHandle layoutBytes;
   private final MethodHandle createMemory;
@@ -89,6 +102,9 @@ final class OneDnnLibrary {
     createStream = bind(linker, dnnl, "dnnl_stream_create", 3);
     destroyStream = bind(linker, dnnl, "dnnl_stream_destroy", 1);
     createLayout = bind(linker, dnnl, "dnnl_memory_desc_create_with_strides", 5);
+    createTaggedLayout = bind(linker, dnnl, "dnnl_memory_desc_create_with_tag", 5);
+    copyLayout = bind(linker, dnnl, "dnnl_memory_desc_clone", 2);
+    instructions = bind(linker, dnnl, "dnnl_get_effective_cpu_isa", 0);
     destroyLayout = bind(linker, dnnl, "dnnl_memory_desc_destroy", 1);
     layoutBytes = bind(linker, dnnl, "dnnl_memory_desc_get_size", 1);
     createMemory = bind(linker, dnnl, "dnnl_memory_create", 4);
@@ -310,6 +326,48 @@ final class OneDnnLibrary {
                   result.address(), 2L, dims.address(), (long) type, strides.address()),
           "layout");
       return result.get(ValueLayout.JAVA_LONG, 0);
+    } catch (Throwable t) {
+      throw failure(t);
+    }
+  }
+
+  /** A layout of {@code [rows, cols]} that is left to the primitive. */
+  long createOpenLayout(int type, long rows, long cols) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment result = arena.allocate(ValueLayout.JAVA_LONG);
+      MemorySegment dims = arena.allocate(ValueLayout.JAVA_LONG, MAX_DIMS);
+      dims.setAtIndex(ValueLayout.JAVA_LONG, 0, rows);
+      dims.setAtIndex(ValueLayout.JAVA_LONG, 1, cols);
+      check(
+          (long)
+              createTaggedLayout.invokeExact(
+                  result.address(), 2L, dims.address(), (long) type, (long) ANY_LAYOUT),
+          "layout");
+      return result.get(ValueLayout.JAVA_LONG, 0);
+    } catch (Throwable t) {
+      throw failure(t);
+    }
+  }
+
+  /** A copy of the layout that a product chose for its weights. */
+  long weightsLayout(long description) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment result = arena.allocate(ValueLayout.JAVA_LONG);
+      long chosen = (long) queryLayout.invokeExact(description, (long) QUERY_WEIGHTS, 0L);
+      check((long) copyLayout.invokeExact(result.address(), chosen), "layout");
+      return result.get(ValueLayout.JAVA_LONG, 0);
+    } catch (Throwable t) {
+      throw failure(t);
+    }
+  }
+
+  /**
+   * Whether the processor sums products of bytes in 32 bits: without, oneDNN goes through 16 bits,
+   * where sums are cut off.
+   */
+  boolean sumsBytesExactly() {
+    try {
+      return ((int) (long) instructions.invokeExact() & VNNI) != 0;
     } catch (Throwable t) {
       throw failure(t);
     }

@@ -3,6 +3,7 @@ package io.superweight.onednn;
 import io.superweight.compute.Activation;
 import io.superweight.compute.Matrix;
 import io.superweight.compute.cpu.CpuDevice;
+import io.superweight.compute.cpu.IntegerProduct;
 import io.superweight.compute.cpu.Product;
 import io.superweight.compute.cpu.WeightReader;
 import io.superweight.compute.cpu.Workers;
@@ -155,6 +156,7 @@ final class OneDnnProduct implements Product {
   private final long engine;
   private final Scratch[] scratch;
   private final Map<Object, Compiled> compiled = new ConcurrentHashMap<>();
+  private final Optional<OneDnnIntegers> integers;
   private Arena roundedArena = Arena.ofShared();
   private MemorySegment rounded = MemorySegment.NULL;
 
@@ -164,6 +166,15 @@ final class OneDnnProduct implements Product {
     library.oneThread();
     this.engine = library.createEngine();
     this.scratch = new Scratch[threads];
+    this.integers =
+        library.sumsBytesExactly()
+            ? Optional.of(new OneDnnIntegers(library, engine, threads))
+            : Optional.empty();
+  }
+
+  @Override
+  public Optional<IntegerProduct> integers() {
+    return integers.map(IntegerProduct.class::cast);
   }
 
   @Override
@@ -490,6 +501,7 @@ final class OneDnnProduct implements Product {
 
   @Override
   public void close() {
+    integers.ifPresent(OneDnnIntegers::close);
     for (Scratch s : scratch) {
       if (s != null) {
         s.close();

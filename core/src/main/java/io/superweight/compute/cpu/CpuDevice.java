@@ -4,6 +4,7 @@ import io.superweight.compute.Activation;
 import io.superweight.compute.AttentionSpec;
 import io.superweight.compute.Buffer;
 import io.superweight.compute.Device;
+import io.superweight.compute.IntegerProducts;
 import io.superweight.compute.LogitBlock;
 import io.superweight.compute.Matrix;
 import io.superweight.compute.Operands;
@@ -55,6 +56,7 @@ public final class CpuDevice implements Device {
 
   private final Precision precision;
   private final Workers workers;
+  private final IntegerProducts integers;
 
   CpuDevice(
       String name,
@@ -71,6 +73,11 @@ public final class CpuDevice implements Device {
         product.attention().map(p -> new BlockedAttention(kernels, p, threads)).orElse(null);
     this.precision = precision;
     this.workers = new Workers(threads);
+    IntegerKernels around =
+        kernels instanceof ScalarKernels ? new IntegerKernels() : IntegerKernels.create();
+    this.integers =
+        new CpuIntegerProducts(
+            workers, product.integers().orElseGet(() -> new FloatSums(product, around)), around);
   }
 
   /** A device in float32 that uses all processors. */
@@ -110,6 +117,12 @@ public final class CpuDevice implements Device {
     return vectorModule()
         ? make(WeightReader.class, "VectorWeightReader", new Class<?>[0])
         : (w, row, out) -> RowReader.read(w, row, 0, w.cols(), out, 0);
+  }
+
+  static IntegerKernels integerKernels() {
+    return vectorModule()
+        ? make(IntegerKernels.class, "VectorIntegerKernels", new Class<?>[0])
+        : new IntegerKernels();
   }
 
   private static Kernels kernels() {
@@ -196,6 +209,11 @@ public final class CpuDevice implements Device {
   @Override
   public MemorySegment host(Buffer buffer) {
     return buffer.data();
+  }
+
+  @Override
+  public Optional<IntegerProducts> integerProducts() {
+    return Optional.of(integers);
   }
 
   @Override

@@ -95,6 +95,11 @@ public interface Product extends AutoCloseable {
     return false;
   }
 
+  /** Products of integers, where the library has them; closed with this. Empty otherwise. */
+  default Optional<IntegerProduct> integers() {
+    return Optional.empty();
+  }
+
   @Override
   default void close() {}
 }
