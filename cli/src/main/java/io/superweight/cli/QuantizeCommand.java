@@ -5,24 +5,29 @@ import io.superweight.catalog.Catalog;
 import io.superweight.checkpoint.Checkpoint;
 import io.superweight.compute.Device;
 import io.superweight.compute.cpu.CpuDevice;
+import io.superweight.convert.Export;
+import io.superweight.convert.FolderContent;
 import io.superweight.convert.GgufContent;
 import io.superweight.convert.GgufExport;
 import io.superweight.convert.HeldWeights;
+import io.superweight.convert.PackedChoice;
 import io.superweight.convert.SafetensorsExport;
 import io.superweight.convert.TypeChoice;
 import io.superweight.edit.WeightSelector;
 import io.superweight.model.Coordinate;
 import io.superweight.model.Transformer;
 import io.superweight.tensor.DType;
-import io.superweight.tokenizer.TokenizerFiles;
 import java.io.PrintStream;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.OptionalInt;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import java.util.function.Function;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import picocli.CommandLine.Command;
 import picocli.CommandLine.Mixin;
@@ -37,7 +42,7 @@ import picocli.CommandLine.ParentCommand;
     header = QuantizeCommand.HEADER,
     description = {
       "",
-      "Writes a GGUF file that llama.cpp loads. All matrices take one type; the output head, or the embedding that "
+      "Writes a GGUF file that llama.cpp loads, or a folder for transformers and vLLM (--format). All matrices take one type; the output head, or the embedding that "
           + "serves as one, Q6_K under a type of fewer bits, as llama.cpp has it; rows that a type's block does not "
           + "divide take the type that llama.cpp takes instead. Norms, biases and routers stay as they are.",
       "",
@@ -68,7 +73,8 @@ final class QuantizeCommand implements Runnable {
       names = "--type",
       required = true,
       paramLabel = "TYPE",
-      description = "Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K, F16 or BF16")
+      description =
+          "Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K, F16 or BF16; with --format compressed-tensors INT4 or INT8")
   private String type;
 
   @Option(
@@ -82,15 +88,24 @@ final class QuantizeCommand implements Runnable {
       names = "--format",
       paramLabel = "FORMAT",
       description =
-          "gguf, or safetensors: a folder whose matrices hold what TYPE makes of them, in a plain type, held weights "
-              + "as they were. Default: gguf")
+          "gguf; safetensors: a folder whose matrices hold what TYPE makes of them, in a plain type, held weights "
+              + "as they were; compressed-tensors: a folder that vLLM and transformers load. Default: gguf")
   private String format = "gguf";
 
   @Option(
       names = "--dtype",
       paramLabel = "TYPE",
-      description = "With --format safetensors: F32, F16 or BF16. Default: as the model has it")
+      description =
+          "Of what a folder holds in plain types, scales among them: F32, F16 or BF16. Default: as the model has it")
   private String dtype;
+
+  @Option(
+      names = "--group",
+      paramLabel = "N",
+      description =
+          "With --format compressed-tensors: 32, 64 or 128 elements of a row share a scale, or channel: a whole row. "
+              + "Default: INT4 the largest that divides all rows, INT8 channel")
+  private String group;
 
   @Option(
       names = "--keep-super-weights",
@@ -98,8 +113,9 @@ final class QuantizeCommand implements Runnable {
       fallbackValue = "lift",
       paramLabel = "HOW",
       description =
-          "lift: the tensors that hold super weights take Q8_0, under Q8_0 16 bits (default). exact: the scale of each "
-              + "block that holds one is chosen so that it comes back exactly; under a K type its tensor takes Q8_0")
+          "lift: the tensors that hold super weights take Q8_0, under Q8_0 16 bits; compressed-tensors leaves them as "
+              + "they are (default). exact: the scale of each block that holds one is chosen so that it comes back "
+              + "exactly; under a K type its tensor takes Q8_0")
   private String keep;
 
   @Option(
@@ -112,9 +128,6 @@ final class QuantizeCommand implements Runnable {
   @Override
   public void run() {
     Terminal terminal = write.terminal(parent);
-    DType base = TypeChoice.parseType(type);
-    List<TypeChoice.NamePattern> patterns =
-        tensorTypes.stream().map(TypeChoice.NamePattern::parse).toList();
     boolean exact = "exact".equals(keep);
     if (keep != null && !exact && !keep.equals("lift")) {
       throw usage("--keep-super-weights takes lift or exact, not \"" + keep + "\"");
@@ -122,74 +135,138 @@ final class QuantizeCommand implements Runnable {
     if (keep == null && !superWeights.isEmpty()) {
       throw usage("--super-weights names what --keep-super-weights keeps: add that one");
     }
-    boolean folder = format.equalsIgnoreCase("safetensors");
-    if (!folder && !format.equalsIgnoreCase("gguf")) {
-      throw usage("--format takes gguf or safetensors, not \"" + format + "\"");
+    Format chosen = Format.of(format);
+    if (dtype != null && chosen == Format.GGUF) {
+      throw usage(
+          "--dtype belongs to --format safetensors and compressed-tensors: add one, or leave it out");
     }
-    if (dtype != null && !folder) {
-      throw usage("--dtype belongs to --format safetensors: add that, or leave it out");
+    if (group != null && chosen != Format.COMPRESSED_TENSORS) {
+      throw usage("--group belongs to --format compressed-tensors: add that, or leave it out");
     }
     DType plain = dtype == null ? null : TypeChoice.parseType(dtype);
     if (plain != null && plain.quantized()) {
       throw usage("--dtype takes F32, F16 or BF16, not " + plain);
     }
-    write.check();
-    try (Progress progress = write.progress(terminal);
-        Checkpoint checkpoint = OpenModel.checkpoint(model, progress)) {
-      if (folder) {
-        dequantized(checkpoint, base, plain, patterns, terminal, progress);
-        return;
-      }
-      GgufContent content = GgufContent.of(checkpoint, OpenModel.tokenizerFiles(model, checkpoint));
-      Map<Coordinate, GgufContent.Element> kept = new TreeMap<>();
-      if (keep != null) {
-        progress.stage("looking the super weights up");
-        chosen(checkpoint).forEach(weight -> kept.put(weight, content.element(weight)));
-      }
-      DType lifted =
-          exact && HeldWeights.holds(base) ? base : TypeChoice.lifted(base, checkpoint.mainType());
-      Set<String> tensors =
-          kept.values().stream()
-              .map(GgufContent.Element::tensor)
-              .collect(Collectors.toCollection(TreeSet::new));
-      HeldWeights held = exact ? new HeldWeights(kept.values()) : HeldWeights.NONE;
-      GgufExport export =
-          new GgufExport(
-              content, new TypeChoice(base, patterns, tensors, lifted), checkpoint.digest(), held);
-      write.write(export, terminal, progress);
-      if (!kept.isEmpty()) {
-        report(List.copyOf(kept.keySet()), export.outcomes(kept.values()), terminal.out());
-      }
+    switch (chosen) {
+      case GGUF -> gguf(exact, terminal);
+      case SAFETENSORS -> dequantized(plain, terminal);
+      case COMPRESSED_TENSORS -> packed(exact, plain, terminal);
     }
   }
 
-  private void dequantized(
-      Checkpoint checkpoint,
-      DType base,
-      DType plain,
-      List<TypeChoice.NamePattern> patterns,
-      Terminal terminal,
-      Progress progress) {
+  private enum Format {
+    GGUF,
+    SAFETENSORS,
+    COMPRESSED_TENSORS;
+
+    static Format of(String text) {
+      return switch (text.toLowerCase(Locale.ROOT)) {
+        case "gguf" -> GGUF;
+        case "safetensors" -> SAFETENSORS;
+        case "compressed-tensors" -> COMPRESSED_TENSORS;
+        default ->
+            throw usage(
+                "--format takes gguf, safetensors or compressed-tensors, not \"" + text + "\"");
+      };
+    }
+  }
+
+  private List<TypeChoice.NamePattern> patterns() {
+    return tensorTypes.stream().map(TypeChoice.NamePattern::parse).toList();
+  }
+
+  private void gguf(boolean exact, Terminal terminal) {
+    DType base = TypeChoice.parseType(type);
+    List<TypeChoice.NamePattern> patterns = patterns();
+    write.check();
+    try (Progress progress = write.progress(terminal);
+        Checkpoint checkpoint = OpenModel.checkpoint(model, progress)) {
+      GgufContent content = GgufContent.of(checkpoint, OpenModel.tokenizerFiles(model, checkpoint));
+      Map<Coordinate, GgufContent.Element> kept = kept(checkpoint, content::element, progress);
+      DType lifted =
+          exact && HeldWeights.holds(base) ? base : TypeChoice.lifted(base, checkpoint.mainType());
+      HeldWeights held = exact ? new HeldWeights(kept.values()) : HeldWeights.NONE;
+      GgufExport export =
+          new GgufExport(
+              content,
+              new TypeChoice(base, patterns, tensors(kept), lifted),
+              checkpoint.digest(),
+              held);
+      finish(export, kept, terminal, progress);
+    }
+  }
+
+  private void dequantized(DType plain, Terminal terminal) {
+    DType base = TypeChoice.parseType(type);
+    List<TypeChoice.NamePattern> patterns = patterns();
+    write.check();
+    try (Progress progress = write.progress(terminal);
+        Checkpoint checkpoint = OpenModel.checkpoint(model, progress)) {
+      FolderContent content =
+          FolderContent.of(checkpoint, OpenModel.tokenizerFiles(model, checkpoint));
+      Map<Coordinate, GgufContent.Element> kept = kept(checkpoint, content::element, progress);
+      Set<String> lifted = "lift".equals(keep) ? tensors(kept) : Set.of();
+      TypeChoice types =
+          new TypeChoice(base, patterns, lifted, TypeChoice.lifted(base, checkpoint.mainType()));
+      finish(
+          SafetensorsExport.plain(content, types, plain, kept.values()), kept, terminal, progress);
+    }
+  }
+
+  private void packed(boolean exact, DType plain, Terminal terminal) {
+    int bits =
+        switch (type.strip().toUpperCase(Locale.ROOT)) {
+          case "INT4" -> 4;
+          case "INT8" -> 8;
+          default ->
+              throw usage(
+                  "--format compressed-tensors takes --type INT4 or INT8, not \"" + type + "\"");
+        };
+    List<Pattern> left = new ArrayList<>();
+    for (TypeChoice.NamePattern one : patterns()) {
+      if (one.type().quantized()) {
+        throw usage(
+            "--format compressed-tensors has one type for all that is packed; --tensor-type REGEX=BF16 leaves tensors"
+                + " as they are");
+      }
+      left.add(one.pattern());
+    }
+    OptionalInt width =
+        group == null ? OptionalInt.empty() : OptionalInt.of(PackedChoice.parseGroup(group));
+    write.check();
+    try (Progress progress = write.progress(terminal);
+        Checkpoint checkpoint = OpenModel.checkpoint(model, progress)) {
+      FolderContent content =
+          FolderContent.of(checkpoint, OpenModel.tokenizerFiles(model, checkpoint));
+      Map<Coordinate, GgufContent.Element> kept = kept(checkpoint, content::element, progress);
+      PackedChoice choice = new PackedChoice(bits, width, left, exact ? Set.of() : tensors(kept));
+      SafetensorsExport export =
+          SafetensorsExport.packed(content, choice, plain, exact ? kept : Map.of());
+      finish(export, kept, terminal, progress);
+    }
+  }
+
+  private Map<Coordinate, GgufContent.Element> kept(
+      Checkpoint checkpoint, Function<Coordinate, GgufContent.Element> where, Progress progress) {
     Map<Coordinate, GgufContent.Element> kept = new TreeMap<>();
     if (keep != null) {
-      chosen(checkpoint)
-          .forEach(weight -> kept.put(weight, SafetensorsExport.element(checkpoint, weight)));
+      progress.stage("looking the super weights up");
+      chosen(checkpoint).forEach(weight -> kept.put(weight, where.apply(weight)));
     }
-    Set<String> lifted = new TreeSet<>();
-    if ("lift".equals(keep)) {
-      kept.values().forEach(element -> lifted.add(element.tensor()));
-    }
-    TypeChoice types =
-        new TypeChoice(base, patterns, lifted, TypeChoice.lifted(base, checkpoint.mainType()));
-    TokenizerFiles files =
-        OpenModel.tokenizerFiles(model, checkpoint)
-            .orElseThrow(() ->
-                new InputException(
-                    InputException.Kind.UNSUPPORTED,
-                    checkpoint.source()
-                        + ": only a folder of safetensors is written so; leave --format out to write GGUF"));
-    SafetensorsExport export =
-        new SafetensorsExport(checkpoint, types, plain, files, kept.values());
+    return kept;
+  }
+
+  private static Set<String> tensors(Map<Coordinate, GgufContent.Element> kept) {
+    return kept.values().stream()
+        .map(GgufContent.Element::tensor)
+        .collect(Collectors.toCollection(TreeSet::new));
+  }
+
+  private void finish(
+      Export export,
+      Map<Coordinate, GgufContent.Element> kept,
+      Terminal terminal,
+      Progress progress) {
     write.write(export, terminal, progress);
     if (!kept.isEmpty()) {
       report(List.copyOf(kept.keySet()), export.outcomes(kept.values()), terminal.out());

@@ -2,16 +2,14 @@ package io.superweight.cli;
 
 import io.superweight.InputException;
 import io.superweight.checkpoint.DraftFile;
-import io.superweight.checkpoint.GgufLayout;
 import io.superweight.convert.Export;
 import io.superweight.report.Numerals;
-import io.superweight.tensor.DType;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.util.EnumMap;
 import java.util.Map;
+import java.util.TreeMap;
 import picocli.CommandLine.Option;
 
 /** What the commands that write a model ask for. */
@@ -152,14 +150,14 @@ final class WriteOptions {
   }
 
   private static void types(Export export, PrintStream to) {
-    Map<DType, Integer> count = new EnumMap<>(DType.class);
-    Map<DType, Long> bytes = new EnumMap<>(DType.class);
-    for (GgufLayout.Entry entry : export.entries()) {
-      count.merge(entry.dtype(), 1, Integer::sum);
-      bytes.merge(entry.dtype(), entry.bytes(), Long::sum);
+    Map<String, Integer> count = new TreeMap<>();
+    Map<String, Long> bytes = new TreeMap<>();
+    for (Export.Item item : export.items()) {
+      count.merge(item.type(), 1, Integer::sum);
+      bytes.merge(item.type(), item.bytes(), Long::sum);
     }
     bytes.forEach(
-        (dtype, all) -> to.printf("  %-5s %5d tensors  %s%n", dtype, count.get(dtype), size(all)));
+        (type, all) -> to.printf("  %-5s %5d tensors  %s%n", type, count.get(type), size(all)));
   }
 
   static String size(long bytes) {

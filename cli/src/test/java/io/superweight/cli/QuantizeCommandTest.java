@@ -120,6 +120,34 @@ class QuantizeCommandTest {
   }
 
   @Test
+  void compressedTensorsLeaveTheMatrixOfTheSuperWeightsAsItIs() {
+    Path target = folder.resolve("packed");
+
+    Run run =
+        run(
+            "quantize",
+            "--type",
+            "INT4",
+            "--format",
+            "compressed-tensors",
+            "--keep-super-weights",
+            "--out",
+            target);
+
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    assertThat(run.out())
+        .contains("INT4     55 tensors")
+        .contains("layers.1.mlp.down[161,288]  BF16 of model.layers.1.mlp.down_proj.weight");
+    try (Checkpoint written = Checkpoints.open(target)) {
+      assertThat(written.packing()).contains("compressed-tensors INT4");
+      assertThat(written.packedElement("model.layers.0.mlp.down_proj.weight", 0, 0)).isPresent();
+      assertThat(written.packedElement("model.layers.1.mlp.down_proj.weight", 0, 0)).isEmpty();
+    }
+    assertThat(run("find", target, "--no-verify", "--quiet").out())
+        .isEqualTo(run("find", "--no-verify", "--quiet").out());
+  }
+
+  @Test
   void aDryRunSaysSizeTimeAndDiskAndWritesNothing() throws IOException {
     Run run = run("quantize", "--type", "Q4_0", "--out", folder.resolve("a.gguf"), "--dry-run");
 
@@ -155,6 +183,14 @@ class QuantizeCommandTest {
         "--type Q8_0 --tensor-type (=Q4_0|2|is no regular expression",
         "--type Q8_0 --keep-super-weights=maybe|2|takes lift or exact",
         "--type Q8_0 --super-weights @catalog|2|add that one",
+        "--type Q8_0 --format zip|2|--format takes gguf, safetensors or compressed-tensors",
+        "--type Q8_0 --format compressed-tensors|2|takes --type INT4 or INT8",
+        "--type INT4|2|the type \"INT4\" cannot be written",
+        "--type Q8_0 --group 32|2|--group belongs to --format compressed-tensors",
+        "--type Q8_0 --dtype F16|2|--dtype belongs to --format safetensors",
+        "--type INT4 --format compressed-tensors --group 48|2|--group takes 32, 64, 128 or channel",
+        "--type INT4 --format compressed-tensors --group 128|2|128 does not divide the rows of",
+        "--type INT4 --format compressed-tensors --tensor-type down=Q8_0|2|has one type for all that is packed",
         "--type Q8_0 --keep-super-weights --super-weights layers.99.mlp.down[1,2]|2|layers.99.mlp.down",
       })
   void whatCannotBeIsOneLine(String options, int exitCode, String line) {

@@ -1,7 +1,6 @@
 package io.superweight.convert;
 
 import io.superweight.InputException;
-import io.superweight.checkpoint.GgufLayout;
 import java.nio.file.Path;
 import java.util.Collection;
 import java.util.List;
@@ -21,8 +20,11 @@ public interface Export {
     void written(long bytes, long total, String tensor);
   }
 
-  /** Names, types and shapes of the tensors as they will lie. */
-  List<GgufLayout.Entry> entries();
+  /** A tensor as it will lie: its type by name, and its bytes. */
+  record Item(String name, String type, long bytes) {}
+
+  /** The tensors in their order. */
+  List<Item> items();
 
   /** Bytes of all files, but for small ones. */
   long size();

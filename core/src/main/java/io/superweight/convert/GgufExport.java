@@ -85,8 +85,10 @@ public final class GgufExport implements Export {
   }
 
   @Override
-  public List<GgufLayout.Entry> entries() {
-    return layout.entries();
+  public List<Item> items() {
+    return layout.entries().stream()
+        .map(entry -> new Item(entry.name(), entry.dtype().name(), entry.bytes()))
+        .toList();
   }
 
   @Override

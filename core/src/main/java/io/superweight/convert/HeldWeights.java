@@ -51,7 +51,7 @@ public final class HeldWeights {
   /**
    * What became of one weight.
    *
-   * @param type of the tensor that holds it
+   * @param type of the tensor that holds it, by name
    * @param value in the model
    * @param stored as the file gives it back
    * @param others root mean square error of the other elements of its block
@@ -60,7 +60,7 @@ public final class HeldWeights {
    */
   public record Outcome(
       Element element,
-      DType type,
+      String type,
       float value,
       float stored,
       float storedUsually,
@@ -86,7 +86,7 @@ public final class HeldWeights {
     float[] after = decode(dtype, kept, cols);
     return new Outcome(
         element,
-        dtype,
+        dtype.name(),
         values[element.col()],
         after[element.col()],
         before[element.col()],
@@ -100,7 +100,7 @@ public final class HeldWeights {
     return out;
   }
 
-  private static double error(float[] wanted, float[] found, int except, int block) {
+  static double error(float[] wanted, float[] found, int except, int block) {
     double sum = 0;
     int from = except / block * block;
     for (int i = from; i < from + block; i++) {

@@ -1,20 +1,16 @@
 package io.superweight.convert;
 
 import io.superweight.InputException;
-import io.superweight.checkpoint.Checkpoint;
-import io.superweight.checkpoint.GgufLayout;
 import io.superweight.checkpoint.SafetensorsWriter;
 import io.superweight.convert.GgufContent.Element;
-import io.superweight.model.Architecture;
 import io.superweight.model.Coordinate;
-import io.superweight.model.family.Families;
 import io.superweight.tensor.BlockEncoder;
 import io.superweight.tensor.DType;
 import io.superweight.tensor.Dequantizer;
-import io.superweight.tensor.Tensor;
-import io.superweight.tokenizer.TokenizerFiles;
+import io.superweight.tensor.Shape;
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -22,101 +18,272 @@ import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
+import java.util.function.Function;
+import tools.jackson.databind.SerializationFeature;
+import tools.jackson.databind.json.JsonMapper;
 
 /**
- * A folder in Hugging Face's layout whose matrices hold what a quantized type makes of them, in a
- * plain type: it loads anywhere and scores as the quantized file would. Weights that are held are
- * written as they were.
+ * A folder in Hugging Face's layout that is about to be written: one file of safetensors, the
+ * configuration and the tokenizer. Either in plain types, where matrices may hold what a quantized
+ * type makes of them: it loads anywhere and scores as the quantized file would. Or with its linear
+ * maps packed as compressed-tensors has it.
  */
 public final class SafetensorsExport implements Export {
-  /** Copied beside the weights where they are there. */
-  private static final List<String> COPIED =
-      List.of(
-          "config.json",
-          "generation_config.json",
-          "tokenizer.json",
-          "tokenizer_config.json",
-          "special_tokens_map.json",
-          "tokenizer.model",
-          "vocab.json",
-          "merges.txt",
-          "added_tokens.json",
-          "chat_template.jinja");
+  private static final String WEIGHTS = "model.safetensors";
 
-  private final List<GgufLayout.Entry> entries = new ArrayList<>();
-  private final List<DType> simulated = new ArrayList<>();
-  private final Map<String, OutputTensor> originals = new LinkedHashMap<>();
-  private final Map<String, OutputTensor> written = new LinkedHashMap<>();
-  private final TokenizerFiles files;
+  /** A tensor of the file. */
+  private record Part(Item item, Shape shape, String form, OutputTensor tensor, RowForm rows) {}
+
+  private final FolderContent content;
+  private final Map<String, byte[]> files;
+  private final List<Part> parts;
   private final TensorFile file;
+  private final Function<Element, HeldWeights.Outcome> outcome;
 
-  /**
-   * @param checkpoint a safetensors folder
-   * @param types what the matrices' values are rounded to
-   * @param dtype F32, F16 or BF16, which all tensors take; null leaves each tensor its own
-   * @param files where configuration and tokenizer lie
-   * @param held weights that stay as they are
-   * @throws InputException of kind UNSUPPORTED for a GGUF file
-   */
-  public SafetensorsExport(
-      Checkpoint checkpoint,
-      TypeChoice types,
-      DType dtype,
-      TokenizerFiles files,
-      Collection<Element> held) {
+  private SafetensorsExport(
+      FolderContent content,
+      Map<String, byte[]> files,
+      List<Part> parts,
+      String plan,
+      Function<Element, HeldWeights.Outcome> outcome) {
+    this.content = content;
     this.files = files;
-    if (checkpoint.format() != Checkpoint.Format.SAFETENSORS) {
-      throw new InputException(
-          InputException.Kind.UNSUPPORTED,
-          checkpoint.source()
-              + ": GGUF is not written as safetensors yet; write GGUF (leave --format out)");
-    }
-    String head = Families.of(checkpoint).tiedHead() ? "" : "lm_head.weight";
-    List<SafetensorsWriter.Entry> declared = new ArrayList<>();
+    this.parts = parts;
+    this.outcome = outcome;
+    List<SafetensorsWriter.Entry> entries =
+        parts.stream()
+            .map(p -> new SafetensorsWriter.Entry(p.item().name(), p.form(), p.shape()))
+            .toList();
+    byte[] header = SafetensorsWriter.head(entries, Map.of("format", "pt"));
     List<TensorFile.Slot> slots = new ArrayList<>();
-    long offset = 0;
-    for (String name : checkpoint.names()) {
-      Tensor tensor = checkpoint.require(name);
-      OutputTensor original = OutputTensor.of(name, tensor);
-      DType as = dtype != null ? dtype : tensor.dtype();
-      DType choice = types.ofSafetensors(original, name.equals(head) || name.contains("embed"));
-      OutputTensor out = choice.quantized() ? rounded(original, choice, held) : original;
-      originals.put(name, original);
-      written.put(name, out);
-      simulated.add(choice);
-      entries.add(new GgufLayout.Entry(name, as, tensor.shape()));
-      declared.add(SafetensorsWriter.Entry.of(name, as, tensor.shape()));
-      slots.add(new TensorFile.Slot(out, as, offset));
-      offset += as.bytes(tensor.shape().elements());
+    long offset = header.length;
+    for (Part part : parts) {
+      slots.add(new TensorFile.Slot(part.tensor(), part.rows(), offset));
+      offset += part.item().bytes();
     }
-    byte[] header = SafetensorsWriter.head(declared, Map.of("format", "pt"));
     this.file =
         new TensorFile(
-            slots.stream()
-                .map(s -> new TensorFile.Slot(s.tensor(), s.dtype(), header.length + s.offset()))
-                .toList(),
+            slots,
             header,
-            header.length + offset,
-            "safetensors " + checkpoint.digest() + " " + simulated + " " + held,
+            offset,
+            "safetensors " + content.digest() + " " + plan,
             HeldWeights.NONE);
   }
 
-  /** Where a weight lies in a folder of safetensors. */
-  public static Element element(Checkpoint checkpoint, Coordinate weight) {
-    Architecture architecture = Families.of(checkpoint);
-    String part = weight.part().replaceFirst("layers\\.\\d+\\.", "");
-    int expert = weight.expert().orElse(0);
-    part = part.replaceFirst("experts\\.\\d+\\.", "experts.");
-    for (String name : MatrixParts.names(architecture, part, weight.layer(), expert)) {
-      Optional<Tensor> tensor = checkpoint.find(name);
-      if (tensor.isPresent() && !architecture.mlp().transposed()) {
-        return new Element(name, weight.row(), weight.col());
+  /**
+   * Values in plain types.
+   *
+   * @param types what the matrices' values are rounded to
+   * @param dtype F32, F16 or BF16, which all tensors take; null leaves each tensor its own, and
+   *     gives quantized ones F16
+   * @param held weights that stay as they are
+   */
+  public static SafetensorsExport plain(
+      FolderContent content, TypeChoice types, DType dtype, Collection<Element> held) {
+    List<Part> parts = new ArrayList<>();
+    Map<String, DType> simulated = new LinkedHashMap<>();
+    Map<String, OutputTensor> written = new LinkedHashMap<>();
+    for (OutputTensor original : content.tensors()) {
+      DType as = dtype != null ? dtype : plainType(original.stored());
+      DType choice = types.ofSafetensors(original, content.outside(original.name()));
+      boolean rounds = choice.quantized() && choice != original.stored();
+      OutputTensor out = rounds ? rounded(original, choice, held) : original;
+      simulated.put(original.name(), choice);
+      written.put(original.name(), out);
+      parts.add(plainPart(out, as));
+    }
+    Map<String, Object> config = new LinkedHashMap<>(content.config());
+    state(config, mainType(parts));
+    return new SafetensorsExport(
+        content,
+        files(content, config),
+        parts,
+        simulated + " " + held,
+        element -> {
+          OutputTensor original = content.tensor(element.tensor());
+          float[] after = new float[original.cols()];
+          written.get(element.tensor()).read(element.row(), after, 0);
+          HeldWeights.Outcome usual =
+              HeldWeights.outcome(
+                  original, simulated.get(element.tensor()), element, HeldWeights.NONE);
+          return new HeldWeights.Outcome(
+              element,
+              usual.type(),
+              usual.value(),
+              after[element.col()],
+              usual.storedUsually(),
+              usual.othersUsually(),
+              usual.othersUsually());
+        });
+  }
+
+  /**
+   * Linear maps packed as compressed-tensors has it.
+   *
+   * @param dtype F32, F16 or BF16, of scales and of all that is not packed; null for the model's
+   * @param held weights whose scales are chosen so that they come back exactly, where they can
+   */
+  public static SafetensorsExport packed(
+      FolderContent content, PackedChoice choice, DType dtype, Map<Coordinate, Element> held) {
+    Map<String, List<Element>> heldOf = new LinkedHashMap<>();
+    held.values().forEach(e -> heldOf.computeIfAbsent(e.tensor(), t -> new ArrayList<>()).add(e));
+    List<OutputTensor> packed = choice.packed(content);
+    int group = choice.group(content, packed);
+    Map<String, PackedIntegers> forms = new LinkedHashMap<>();
+    List<Part> parts = new ArrayList<>();
+    for (OutputTensor tensor : content.tensors()) {
+      DType as = dtype != null ? dtype : plainType(tensor.stored());
+      if (!packed.contains(tensor)) {
+        parts.add(plainPart(tensor, as));
+        continue;
+      }
+      PackedIntegers form =
+          new PackedIntegers(
+              choice.bits(), group, as, heldOf.getOrDefault(tensor.name(), List.of()));
+      forms.put(tensor.name(), form);
+      pack(tensor, form, parts);
+    }
+    Map<String, Object> config = new LinkedHashMap<>(content.config());
+    state(config, mainType(parts));
+    config.put("quantization_config", choice.configuration(content, packed, group));
+    Map<String, byte[]> files = files(content, config);
+    Function<Element, HeldWeights.Outcome> outcome =
+        element -> outcome(content.tensor(element.tensor()), forms.get(element.tensor()), element);
+    Map<Coordinate, HeldWeights.Outcome> kept = new LinkedHashMap<>();
+    held.forEach((weight, element) -> kept.put(weight, outcome.apply(element)));
+    HeldFile.of(kept).ifPresent(bytes -> files.put(HeldFile.NAME, bytes));
+    return new SafetensorsExport(
+        content, files, parts, choice + " " + group + " " + forms + " " + held, outcome);
+  }
+
+  private static Part plainPart(OutputTensor tensor, DType as) {
+    RowForm rows = new RowForm.Typed(as);
+    long bytes = as.bytes(tensor.shape().elements());
+    return new Part(
+        new Item(tensor.name(), as.name(), bytes), tensor.shape(), as.name(), tensor, rows);
+  }
+
+  private static void pack(OutputTensor tensor, PackedIntegers form, List<Part> parts) {
+    String name = tensor.name(); // ends with ".weight"
+    long rows = tensor.rowCount();
+    int cols = tensor.cols();
+    int groups = form.groups(cols);
+    int words = form.words(cols);
+    parts.add(
+        new Part(
+            new Item(name + "_packed", "INT" + form.bits(), rows * form.bytes(cols)),
+            Shape.of(rows, words),
+            "I32",
+            tensor,
+            form));
+    OutputTensor scales =
+        OutputTensor.of(
+            name + "_scale",
+            form.scaleType(),
+            Shape.of(rows, groups),
+            (row, out, at) -> {
+              float[] values = new float[cols];
+              tensor.read(row, values, 0);
+              form.scales(row, values, cols, out, at);
+            });
+    parts.add(plainPart(scales, form.scaleType()));
+    OutputTensor shape =
+        OutputTensor.of(
+            name + "_shape",
+            DType.F32,
+            Shape.of(2),
+            (row, out, at) -> {
+              out[at] = rows; // both are far below 2^24
+              out[at + 1] = cols;
+            });
+    parts.add(
+        new Part(
+            new Item(shape.name(), "I64", 16),
+            shape.shape(),
+            "I64",
+            shape,
+            new RowForm.Integers()));
+  }
+
+  private static HeldWeights.Outcome outcome(
+      OutputTensor tensor, PackedIntegers form, Element element) {
+    int cols = tensor.cols();
+    float[] values = new float[cols];
+    tensor.read(element.row(), values, 0);
+    if (form == null) {
+      float value = values[element.col()];
+      return new HeldWeights.Outcome(
+          element, plainType(tensor.stored()).name(), value, value, value, 0, 0);
+    }
+    PackedIntegers usually =
+        new PackedIntegers(form.bits(), form.group(), form.scaleType(), List.of());
+    float[] after = decoded(form, element.row(), values);
+    float[] before = decoded(usually, element.row(), values);
+    int width = form.group() == 0 ? cols : form.group();
+    return new HeldWeights.Outcome(
+        element,
+        "INT" + form.bits(),
+        values[element.col()],
+        after[element.col()],
+        before[element.col()],
+        HeldWeights.error(values, after, element.col(), width),
+        HeldWeights.error(values, before, element.col(), width));
+  }
+
+  private static float[] decoded(PackedIntegers form, long row, float[] values) {
+    float[] scales = new float[form.groups(values.length)];
+    form.scales(row, values, values.length, scales, 0);
+    float[] out = new float[values.length];
+    for (int i = 0; i < out.length; i++) {
+      out[i] = form.decoded(values[i], scales[form.group() == 0 ? 0 : i / form.group()]);
+    }
+    return out;
+  }
+
+  private static DType plainType(DType stored) {
+    return stored.quantized() ? DType.F16 : stored;
+  }
+
+  /** The plain type that most bytes are in. */
+  private static String mainType(List<Part> parts) {
+    Map<String, Long> bytes = new LinkedHashMap<>();
+    for (Part part : parts) {
+      if (part.rows() instanceof RowForm.Typed && part.shape().rank() > 1) {
+        bytes.merge(part.form(), part.item().bytes(), Long::sum);
       }
     }
-    throw new InputException(
-        InputException.Kind.UNSUPPORTED,
-        weight + " lies in no matrix of its own in this checkpoint; write GGUF to hold it");
+    return bytes.entrySet().stream()
+        .max(Map.Entry.comparingByValue())
+        .map(Map.Entry::getKey)
+        .orElse("F32");
+  }
+
+  private static void state(Map<String, Object> config, String type) {
+    String name =
+        switch (type) {
+          case "F16" -> "float16";
+          case "BF16" -> "bfloat16";
+          default -> "float32";
+        };
+    config.remove("torch_dtype");
+    config.put("dtype", name);
+  }
+
+  private static Map<String, byte[]> files(FolderContent content, Map<String, Object> config) {
+    Map<String, byte[]> files = new LinkedHashMap<>();
+    files.put(FolderContent.CONFIG, json(config));
+    files.putAll(content.files());
+    return files;
+  }
+
+  /** A document with indents and a line feed at its end. */
+  static byte[] json(Map<String, ?> document) {
+    String text =
+        JsonMapper.shared()
+            .writer()
+            .with(SerializationFeature.INDENT_OUTPUT)
+            .writeValueAsString(document);
+    return (text + "\n").getBytes(StandardCharsets.UTF_8);
   }
 
   private static OutputTensor rounded(OutputTensor original, DType type, Collection<Element> held) {
@@ -144,8 +311,8 @@ public final class SafetensorsExport implements Export {
   }
 
   @Override
-  public List<GgufLayout.Entry> entries() {
-    return entries;
+  public List<Item> items() {
+    return parts.stream().map(Part::item).toList();
   }
 
   @Override
@@ -155,32 +322,12 @@ public final class SafetensorsExport implements Export {
 
   @Override
   public List<String> notices() {
-    return List.of();
+    return content.notices();
   }
 
   @Override
   public List<HeldWeights.Outcome> outcomes(Collection<Element> elements) {
-    List<String> names = List.copyOf(originals.keySet());
-    return elements.stream()
-        .map(element -> {
-          OutputTensor original = originals.get(element.tensor());
-          float[] before = new float[original.cols()];
-          float[] after = new float[original.cols()];
-          original.read(element.row(), before, 0);
-          written.get(element.tensor()).read(element.row(), after, 0);
-          DType type = simulated.get(names.indexOf(element.tensor()));
-          HeldWeights.Outcome usual =
-              HeldWeights.outcome(original, type, element, HeldWeights.NONE);
-          return new HeldWeights.Outcome(
-              element,
-              type,
-              before[element.col()],
-              after[element.col()],
-              usual.storedUsually(),
-              usual.othersUsually(),
-              usual.othersUsually());
-        })
-        .toList();
+    return elements.stream().map(outcome).toList();
   }
 
   @Override
@@ -190,24 +337,25 @@ public final class SafetensorsExport implements Export {
 
   @Override
   public void requireRoom(Path target) {
-    file.requireRoom(target);
+    Path folder = draft(target);
+    file.requireRoom(Files.isDirectory(folder) ? folder.resolve(WEIGHTS) : target);
+  }
+
+  private static Path draft(Path target) {
+    Path absolute = target.toAbsolutePath();
+    return absolute.resolveSibling("." + absolute.getFileName() + ".draft");
   }
 
   /** Writes a folder: it appears under its name when all is in it. */
   @Override
   public long write(Path target, int threads, Listener listener) {
-    Path folder =
-        target
-            .toAbsolutePath()
-            .resolveSibling("." + target.toAbsolutePath().getFileName() + ".draft");
+    Path folder = draft(target);
     try {
       Files.createDirectories(folder);
-      long resumed = file.write(folder.resolve("model.safetensors"), threads, listener);
-      for (String name : COPIED) {
-        Optional<byte[]> bytes = files.read(name);
-        if (bytes.isPresent()) {
-          Files.write(folder.resolve(name), bytes.get());
-        }
+      Path weights = folder.resolve(WEIGHTS);
+      long resumed = file.write(weights, threads, listener);
+      for (Map.Entry<String, byte[]> small : files.entrySet()) {
+        Files.write(folder.resolve(small.getKey()), small.getValue());
       }
       Files.move(folder, target);
       return resumed;

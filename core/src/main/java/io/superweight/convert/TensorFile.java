@@ -3,7 +3,6 @@ package io.superweight.convert;
 import io.superweight.InputException;
 import io.superweight.Sha256;
 import io.superweight.checkpoint.DraftFile;
-import io.superweight.tensor.BlockEncoder;
 import io.superweight.tensor.DType;
 import io.superweight.tensor.Tensor;
 import java.io.IOException;
@@ -16,6 +15,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Queue;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
@@ -31,8 +31,19 @@ final class TensorFile {
   /** Elements of a piece, at least a row: what a thread holds, and what a resumed file misses. */
   static final int PIECE = 1 << 20;
 
-  /** A tensor, the type that it takes and the byte of the file that it begins at. */
-  record Slot(OutputTensor tensor, DType dtype, long offset) {}
+  /** A tensor, how its rows lie and the byte of the file that it begins at. */
+  record Slot(OutputTensor tensor, RowForm form, long offset) {
+    Slot(OutputTensor tensor, DType dtype, long offset) {
+      this(tensor, new RowForm.Typed(dtype), offset);
+    }
+
+    /** The bytes of the checkpoint, where they are taken as they are. */
+    Optional<Tensor> copied() {
+      return form instanceof RowForm.Typed(DType dtype) && dtype == tensor.stored()
+          ? tensor.asItLies()
+          : Optional.empty();
+    }
+  }
 
   private final List<Slot> slots;
   private final byte[] header;
@@ -90,28 +101,25 @@ final class TensorFile {
   /** About how long the encoding takes, by trying one piece of the largest tensor of each type. */
   double seconds(int threads) {
     double seconds = 0;
-    Map<DType, Double> perElement = new LinkedHashMap<>();
+    Map<RowForm, Double> perElement = new LinkedHashMap<>();
     try (Arena arena = Arena.ofConfined()) {
-      for (int t = 0; t < slots.size(); t++) {
-        OutputTensor tensor = slots.get(t).tensor();
-        DType dtype = slots.get(t).dtype();
-        if (tensor.shape().rank() < 2
-            || (dtype == tensor.stored() && tensor.asItLies().isPresent())) {
+      for (Slot slot : slots) {
+        OutputTensor tensor = slot.tensor();
+        if (tensor.shape().rank() < 2 || slot.copied().isPresent()) {
           continue;
         }
-        if (!perElement.containsKey(dtype)) {
-          perElement.put(dtype, secondsPerElement(tensor, dtype, arena));
-        }
-        seconds += tensor.shape().elements() * perElement.get(dtype) / threads;
+        perElement.computeIfAbsent(slot.form(), f -> secondsPerElement(slot, arena));
+        seconds += tensor.shape().elements() * perElement.get(slot.form()) / threads;
       }
     }
     return seconds;
   }
 
-  private static double secondsPerElement(OutputTensor tensor, DType dtype, Arena arena) {
+  private static double secondsPerElement(Slot slot, Arena arena) {
+    OutputTensor tensor = slot.tensor();
     float[] row = new float[tensor.cols()];
-    MemorySegment out = arena.allocate(dtype.bytes(tensor.cols()));
-    BlockEncoder encoder = new BlockEncoder(dtype);
+    MemorySegment out = arena.allocate(slot.form().bytes(tensor.cols()));
+    RowForm.Encoder encoder = slot.form().encoder();
     double best = Double.POSITIVE_INFINITY;
     long until = System.nanoTime() + 1_000_000_000L;
     while (System.nanoTime() < until) {
@@ -119,7 +127,7 @@ final class TensorFile {
       long rows = Math.min(tensor.rowCount(), Math.max(1, 4096 / tensor.cols()));
       for (long r = 0; r < rows; r++) {
         tensor.read(r, row, 0);
-        encoder.encode(row, 0, row.length, out, 0);
+        encoder.encode(r, row, row.length, out, 0);
       }
       best = Math.min(best, (System.nanoTime() - start) / 1e9 / rows / row.length);
     }
@@ -136,7 +144,7 @@ final class TensorFile {
       if (tensor.rowCount() == 0) {
         continue;
       }
-      long rowBytes = slots.get(t).dtype().bytes(tensor.cols());
+      long rowBytes = slots.get(t).form().bytes(tensor.cols());
       int step = Math.max(1, PIECE / tensor.cols());
       for (long row = 0; row < tensor.rowCount(); row += step) {
         int rows = (int) Math.min(step, tensor.rowCount() - row);
@@ -234,7 +242,7 @@ final class TensorFile {
   private final class Worker {
     private final DraftFile draft;
     private final Arena arena;
-    private final Map<DType, BlockEncoder> encoders = new LinkedHashMap<>();
+    private final Map<RowForm, RowForm.Encoder> encoders = new LinkedHashMap<>();
     private float[] row = new float[0];
     private MemorySegment out;
 
@@ -245,13 +253,11 @@ final class TensorFile {
     }
 
     void write(Piece piece) {
-      OutputTensor tensor = slots.get(piece.tensor()).tensor();
-      DType dtype = slots.get(piece.tensor()).dtype();
-      if (dtype == tensor.stored()
-          && tensor.asItLies().isPresent()
-          && !held.within(tensor.name())) {
-        Tensor source = tensor.asItLies().get();
-        long from = dtype.bytes(piece.firstRow() * tensor.cols());
+      Slot slot = slots.get(piece.tensor());
+      OutputTensor tensor = slot.tensor();
+      if (slot.copied().isPresent() && !held.within(tensor.name())) {
+        Tensor source = slot.copied().get();
+        long from = source.dtype().bytes(piece.firstRow() * tensor.cols());
         draft.write(piece.offset(), source.data().asSlice(from, piece.bytes()));
         return;
       }
@@ -262,14 +268,16 @@ final class TensorFile {
       if (row.length < cols) {
         row = new float[cols];
       }
-      BlockEncoder encoder = encoders.computeIfAbsent(dtype, BlockEncoder::new);
-      long rowBytes = dtype.bytes(cols);
+      RowForm.Encoder encoder = encoders.computeIfAbsent(slot.form(), RowForm::encoder);
+      long rowBytes = slot.form().bytes(cols);
       for (int r = 0; r < piece.rows(); r++) {
         tensor.read(piece.firstRow() + r, row, 0);
         requireFinite(tensor, piece.firstRow() + r, cols);
-        encoder.encode(row, 0, cols, out, r * rowBytes);
-        held.fix(
-            tensor.name(), piece.firstRow() + r, row, dtype, out.asSlice(r * rowBytes, rowBytes));
+        encoder.encode(piece.firstRow() + r, row, cols, out, r * rowBytes);
+        if (slot.form() instanceof RowForm.Typed(DType dtype)) {
+          held.fix(
+              tensor.name(), piece.firstRow() + r, row, dtype, out.asSlice(r * rowBytes, rowBytes));
+        }
       }
       draft.write(piece.offset(), out.asSlice(0, piece.bytes()));
     }
