@@ -1,9 +1,12 @@
 package io.superweight.bench;
 
 import io.superweight.InputException;
+import io.superweight.checkpoint.GgufLayout;
 import io.superweight.checkpoint.SafetensorsWriter;
 import io.superweight.checkpoint.SafetensorsWriter.Entry;
+import io.superweight.tensor.BlockEncoder;
 import io.superweight.tensor.DType;
+import io.superweight.tensor.Dequantizer;
 import java.io.IOException;
 import java.io.InputStream;
 import java.lang.foreign.Arena;
@@ -16,12 +19,14 @@ import java.nio.file.StandardCopyOption;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.EnumSet;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
 import java.util.Queue;
+import java.util.Set;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.ExecutionException;
@@ -53,6 +58,12 @@ import tools.jackson.databind.json.JsonMapper;
 public final class CheckpointGenerator {
   /** The id of the token that makes the super activation. */
   static final int BOS = 1;
+
+  /** The types that matrices are written in. */
+  static final Set<DType> OF_SAFETENSORS = EnumSet.of(DType.F32, DType.F16, DType.BF16);
+
+  static final Set<DType> OF_GGUF =
+      EnumSet.of(DType.F32, DType.F16, DType.BF16, DType.Q8_0, DType.Q4_0);
 
   private static final int LAYER = 2;
 
@@ -327,10 +338,11 @@ public final class CheckpointGenerator {
 
   private Planted writeGguf(Path file) throws IOException {
     Planted planted = plant();
-    List<GgufWriter.Entry> renamed =
+    List<GgufLayout.Entry> renamed =
         entries.stream().map(e -> GgufLlama.entry(e.name(), e.shape(), dtype)).toList();
     try (ExecutorService workers = workers();
-        GgufWriter writer = new GgufWriter(file, GgufLlama.metadata(shape, dtype), renamed)) {
+        GgufWriter writer =
+            new GgufWriter(file, new GgufLayout(GgufLlama.metadata(shape, dtype), renamed))) {
       stream(entries, true, workers, writer::write);
       writer.commit();
     }
@@ -379,7 +391,7 @@ public final class CheckpointGenerator {
                 } else {
                   fill(buffers.values(), entry.name(), noise, first, count);
                 }
-                BlockEncoder.encode(buffers.values(), count, type, buffers.stored());
+                store(buffers.values(), count, cols, type, buffers.stored());
                 return new Piece(buffers, type.bytes(count));
               }));
         }
@@ -401,6 +413,21 @@ public final class CheckpointGenerator {
       throw new IllegalStateException("interrupted", e);
     } catch (ExecutionException e) {
       throw new IllegalStateException(e.getCause());
+    }
+  }
+
+  /** The first {@code count} values, rows of {@code cols}, in the type that is written. */
+  private static void store(
+      MemorySegment values, int count, int cols, DType type, MemorySegment stored) {
+    if (type == DType.BF16) {
+      MemorySegment.copy(values, 0, stored, 0, type.bytes(count));
+      return;
+    }
+    BlockEncoder encoder = new BlockEncoder(type);
+    float[] row = new float[cols];
+    for (int i = 0; i < count; i += cols) {
+      Dequantizer.decode(DType.BF16, values, i, cols, row, 0);
+      encoder.encode(row, 0, cols, stored, type.bytes(i));
     }
   }
 

@@ -78,8 +78,9 @@ public final class GenerateCheckpoint {
 
   private static DType dtype(String value, boolean gguf) {
     return Arrays.stream(DType.values())
-        .filter(BlockEncoder::knows)
-        .filter(type -> gguf || !type.quantized())
+        .filter(type ->
+            (gguf ? CheckpointGenerator.OF_GGUF : CheckpointGenerator.OF_SAFETENSORS)
+                .contains(type))
         .filter(type -> type.name().equalsIgnoreCase(value))
         .findFirst()
         .orElseThrow(() -> misuse("no type \"" + value + "\" is written; "));

@@ -1,5 +1,6 @@
 package io.superweight.bench;
 
+import io.superweight.checkpoint.GgufLayout;
 import io.superweight.tensor.DType;
 import io.superweight.tensor.Shape;
 import java.util.ArrayList;
@@ -40,8 +41,8 @@ final class GgufLlama {
   }
 
   /** Norms are float32, whatever the matrices are. */
-  static GgufWriter.Entry entry(String name, Shape shape, DType dtype) {
-    return new GgufWriter.Entry(name(name), shape.rank() == 1 ? DType.F32 : dtype, shape);
+  static GgufLayout.Entry entry(String name, Shape shape, DType dtype) {
+    return new GgufLayout.Entry(name(name), shape.rank() == 1 ? DType.F32 : dtype, shape);
   }
 
   /**

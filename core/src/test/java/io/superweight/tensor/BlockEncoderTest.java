@@ -8,6 +8,10 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.nio.file.Files;
+import java.util.HexFormat;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
@@ -53,6 +57,58 @@ class BlockEncoderTest {
       assertThat(java.util.Arrays.copyOfRange(encoded, at, at + dtype.blockBytes()))
           .as("block %s", block)
           .isEqualTo(java.util.Arrays.copyOfRange(golden, at, at + dtype.blockBytes()));
+    }
+  }
+
+  /** Expected: what the package gguf 0.19.0 makes of them, which follows ggml to the bit. */
+  @Test
+  void blocksAreThoseOfTheReferenceQuantizer() {
+    float[] values = new float[32];
+    float[] negated = new float[32];
+    for (int i = 0; i < 32; i++) {
+      values[i] = (i * 37 % 64 - 31) / 16f;
+      negated[i] = -values[i];
+    }
+    assertThat(HexFormat.of().formatHex(encode(DType.Q8_0, values)))
+        .isEqualTo("08248518ad40d467fc9124b94be073089d30c457ec7f14a93cd063f88d20b547dc6f");
+    assertThat(HexFormat.of().formatHex(encode(DType.Q8_0, negated)))
+        .isEqualTo("08247be853c02c99046fdc47b5208df863d03ca91481ec57c4309d0873e04bb92491");
+    assertThat(HexFormat.of().formatHex(encode(DType.Q4_0, values)))
+        .isEqualTo("00b4cf379d047be248bf269df36ad148ae15");
+    assertThat(HexFormat.of().formatHex(encode(DType.Q4_0, negated)))
+        .isEqualTo("0034cf379d047be248bf269df36ad148ae15");
+    assertThat(HexFormat.of().formatHex(encode(DType.Q8_0, new float[32])))
+        .isEqualTo("00".repeat(34));
+    assertThat(HexFormat.of().formatHex(encode(DType.Q4_0, new float[32])))
+        .isEqualTo("0080" + "88".repeat(16));
+  }
+
+  @Test
+  void aValueComesBackWithinHalfAStepOfItsBlock() {
+    Random random = new Random(3);
+    int count = 32 * 50;
+    float[] values = new float[count];
+    for (int i = 0; i < count; i++) {
+      values[i] =
+          Float.intBitsToFloat(
+              BlockEncoder.bfloat16((float) (random.nextGaussian() * Math.pow(2, i / 32 % 9 - 6)))
+                  << 16);
+    }
+    for (DType dtype : List.of(DType.Q8_0, DType.Q4_0)) {
+      float[] decoded = decode(dtype, encode(dtype, values));
+      for (int block = 0; block < count; block += 32) {
+        float most = 0;
+        for (int i = block; i < block + 32; i++) {
+          most = Math.max(most, Math.abs(values[i]));
+        }
+        // Q4_0 reaches 8 steps on one side and 7 on the other, where it may be off by a whole one.
+        double step = dtype == DType.Q8_0 ? most / 127 * 0.5 : most / 8;
+        for (int i = block; i < block + 32; i++) {
+          // The scale is rounded to float16: a part in 2,048.
+          assertThat((double) Math.abs(decoded[i] - values[i]))
+              .isLessThanOrEqualTo(step + most / 2000);
+        }
+      }
     }
   }
 
