@@ -143,12 +143,6 @@ public final class RestoreActivation implements ActivationTransform {
     return byInput.containsKey(site) || byOutput.containsKey(site);
   }
 
-  /** No: the token that is restored is the largest of the whole sequence. */
-  @Override
-  public boolean causal() {
-    return false;
-  }
-
   @Override
   public void transform(Site site, SiteValues values) {
     Place entering = byInput.get(site);

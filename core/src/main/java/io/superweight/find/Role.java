@@ -34,9 +34,7 @@ public enum Role {
    * A norm behind the MLP makes the spike, not the product: the down projection's own output has
    * none there.
    */
-  NORM_MADE("made by the norm", false),
-  /** Its signature is real, but zeroing it leaves the super activation as it was. */
-  INERT("inert", false);
+  NORM_MADE("made by the norm", false);
 
   private final String text;
   private final boolean accepted;

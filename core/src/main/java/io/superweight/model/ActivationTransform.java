@@ -8,13 +8,8 @@ public interface ActivationTransform {
   boolean wants(Site site);
 
   /**
-   * Whether what it writes at a token depends on no later one. Only then may what sequences begin
-   * with be computed once for all of them, and a sequence be continued.
+   * May write the values in place: once for each sequence. What it writes at a token may depend on
+   * later ones.
    */
-  default boolean causal() {
-    return true;
-  }
-
-  /** May write the values in place: once for each sequence. */
   void transform(Site site, SiteValues values);
 }

@@ -36,13 +36,6 @@ public final class QuantizedActivations implements ActivationTransform {
     return how.sites().contains(site.kind());
   }
 
-  /** Only where each token has a scale of its own, and nothing is looked for in all of them. */
-  @Override
-  public boolean causal() {
-    return how.scale() == ActivationQuantizer.Scale.TOKEN
-        && how.superActivation() == ActivationQuantizer.SuperActivation.PLAIN;
-  }
-
   @Override
   public void transform(Site site, SiteValues values) {
     if (!executed || ActivationQuantizer.PRODUCTS.contains(site.kind())) {
