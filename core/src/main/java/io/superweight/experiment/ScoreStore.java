@@ -1,6 +1,7 @@
 package io.superweight.experiment;
 
 import io.superweight.InputException;
+import io.superweight.checkpoint.Checkpoint;
 import io.superweight.evaluate.Request;
 import io.superweight.evaluate.Score;
 import java.io.IOException;
@@ -90,7 +91,10 @@ public final class ScoreStore implements AutoCloseable {
     this.file = file;
   }
 
-  /** A store that is forgotten when it is closed. */
+  /**
+   * A store that is forgotten when it is closed. Models that differ in a few weights alone may
+   * share no such store.
+   */
   public static ScoreStore inMemory() {
     return new ScoreStore(null, null, null);
   }
@@ -129,6 +133,14 @@ public final class ScoreStore implements AutoCloseable {
       close(file, lock);
       throw e;
     }
+  }
+
+  /**
+   * What the scores of a checkpoint's model are filed under: {@link Checkpoint#contents}, which
+   * reads the whole model, where they outlive this process; else {@link Checkpoint#digest}.
+   */
+  String modelOf(Checkpoint checkpoint) {
+    return file == null ? checkpoint.digest() : checkpoint.contents();
   }
 
   private static boolean locked(FileChannel lock) throws IOException {

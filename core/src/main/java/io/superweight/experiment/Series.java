@@ -18,7 +18,7 @@ import tools.jackson.databind.node.ObjectNode;
  * What the scores of one evaluation of one edited model have in common: all that their bits depend
  * on. Scores of two series are never mixed.
  *
- * @param model {@link io.superweight.checkpoint.Checkpoint#contents}
+ * @param model as the store tells models apart ({@link ScoreStore#modelOf})
  * @param edits {@link EditedModel#key()}, or its SHA-256 where it is long; empty for the model as
  *     it is
  * @param device what computed, without the number of threads, which changes no bit
@@ -30,9 +30,10 @@ public record Series(
   private static final int LONGEST_KEY = 400;
 
   /** The series of an evaluation of an edited model on a device. */
-  static Series of(Transformer transformer, EditedModel edited, Evaluation evaluation) {
+  static Series of(
+      ScoreStore store, Transformer transformer, EditedModel edited, Evaluation evaluation) {
     return new Series(
-        transformer.checkpoint().contents(),
+        store.modelOf(transformer.checkpoint()),
         edited.key().length() <= LONGEST_KEY ? edited.key() : "sha256:" + Sha256.hex(edited.key()),
         device(transformer),
         evaluation.name(),

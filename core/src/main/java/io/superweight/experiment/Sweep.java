@@ -74,7 +74,7 @@ public record Sweep(List<EditedModel> models, List<Evaluation> evaluations, long
     Scorer scorer = new Scorer(transformer);
     List<EditedModel> distinct = distinct();
     List<Work> works =
-        evaluations.stream().map(e -> work(transformer, scorer, e, distinct)).toList();
+        evaluations.stream().map(e -> work(transformer, scorer, e, distinct, store)).toList();
     List<Lot> lots =
         works.stream().flatMap(w -> lots(transformer, w, distinct, store).stream()).toList();
     Run run = new Run(store, listener, works, lots, distinct.size());
@@ -92,7 +92,11 @@ public record Sweep(List<EditedModel> models, List<Evaluation> evaluations, long
   }
 
   private static Work work(
-      Transformer transformer, Scorer scorer, Evaluation evaluation, List<EditedModel> models) {
+      Transformer transformer,
+      Scorer scorer,
+      Evaluation evaluation,
+      List<EditedModel> models,
+      ScoreStore store) {
     List<Request> requests = evaluation.requests();
     List<int[]> batches = scorer.batches(requests);
     ScoreStore.Place[] byRequest = new ScoreStore.Place[requests.size()];
@@ -113,7 +117,8 @@ public record Sweep(List<EditedModel> models, List<Evaluation> evaluations, long
         batches,
         models.stream()
             .collect(
-                Collectors.toMap(EditedModel::key, m -> Series.of(transformer, m, evaluation))));
+                Collectors.toMap(
+                    EditedModel::key, m -> Series.of(store, transformer, m, evaluation))));
   }
 
   private List<Lot> lots(

@@ -313,6 +313,16 @@ class SweepTest {
   }
 
   @Test
+  void onlyScoresThatAreKeptCostAReadOfTheWholeModel() {
+    try (Checkpoint checkpoint = Checkpoints.open(Fixtures.path("hf-tiny/llama-f16"));
+        ScoreStore kept = ScoreStore.open(folder);
+        ScoreStore forgotten = ScoreStore.inMemory()) {
+      assertThat(kept.modelOf(checkpoint)).isEqualTo(checkpoint.contents());
+      assertThat(forgotten.modelOf(checkpoint)).isEqualTo(checkpoint.digest());
+    }
+  }
+
+  @Test
   void progressEndsWithAllScoresAndNothingLeft() {
     List<SweepProgress> seen = new ArrayList<>();
     try (ScoreStore store = ScoreStore.inMemory()) {
