@@ -25,7 +25,8 @@ import java.util.function.LongUnaryOperator;
  * They do depend on the number of tokens, since oneDNN sums in another order for other shapes.
  *
  * <ul>
- *   <li>bfloat16 weights, x rounded: bf16 · bf16, sums in float32.
+ *   <li>bfloat16 weights, x rounded: bf16 · bf16, sums in float32; few tokens by the machine code
+ *       of the Java device, where the processor has the instructions.
  *   <li>bfloat16 weights, x not rounded, and float32 weights: products in float32.
  *   <li>float16 and quantized weights, which oneDNN does not take: few tokens by the Java kernels,
  *       which decode in registers; more by float32 products of rows that were widened once.
@@ -45,6 +46,12 @@ final class OneDnnProduct implements Product {
 
   /** Up to so many tokens, Java's kernels multiply what oneDNN cannot read. */
   private static final int FEW_TOKENS = 16;
+
+  /**
+   * Up to so many tokens, machine code multiplies bfloat16 where there is any: oneDNN lays W out
+   * anew in each call, which takes longer than the product.
+   */
+  private static final int FEW_BFLOAT16 = 64;
 
   /** Tokens whose x one task rounds. */
   private static final int ROUNDED_TOKENS = 32;
@@ -189,8 +196,12 @@ final class OneDnnProduct implements Product {
       return;
     }
     boolean stored = w.dtype() == DType.BF16 || w.dtype() == DType.F32;
+    boolean dotProducts = rounds && tokens <= FEW_BFLOAT16 && java.multipliesBfloat16();
     boolean unreachable = !w.data().isNative() || !x.isNative() || !y.isNative(); // on the heap
-    if (!stored && tokens <= FEW_TOKENS || unreachable || w.cols() == 0) {
+    if (!stored && tokens <= FEW_TOKENS
+        || dotProducts && !w.transposed()
+        || unreachable
+        || w.cols() == 0) {
       java.multiply(workers, x, tokens, w, rounds, y);
       return;
     }

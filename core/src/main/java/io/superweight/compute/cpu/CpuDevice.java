@@ -9,6 +9,7 @@ import io.superweight.compute.LogitBlock;
 import io.superweight.compute.Matrix;
 import io.superweight.compute.Operands;
 import io.superweight.compute.Precision;
+import io.superweight.compute.cpu.x86.AssembledProduct;
 import io.superweight.tensor.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -32,7 +33,7 @@ public final class CpuDevice implements Device {
   /** Elements below which an element-wise operation is not worth a second thread. */
   private static final long GRAIN = 16_384;
 
-  private static final String VECTOR_MODULE = "jdk.incubator.vector";
+  static final String VECTOR_MODULE = "jdk.incubator.vector";
 
   /** Elements of all rows up to which an operation is little work. */
   private static final long LITTLE = 1 << 18;
@@ -106,8 +107,14 @@ public final class CpuDevice implements Device {
     return new CpuDevice(name, kernels(), new ScalarKernels(), product, precision, threads);
   }
 
-  /** The products of the device that is Java throughout. */
+  /** The products of the device that needs no library: machine code where there is any. */
   public static Product product(int threads) {
+    Product java = javaProduct(threads);
+    return AssembledProduct.before(java, java.lanes(), threads);
+  }
+
+  /** Products in Java alone. */
+  static Product javaProduct(int threads) {
     return vectorModule()
         ? make(Product.class, "VectorProduct", new Class<?>[] {int.class}, threads)
         : new ScalarProduct();
@@ -170,12 +177,7 @@ public final class CpuDevice implements Device {
 
   @Override
   public Optional<String> notice() {
-    return vectorModule() || !(product instanceof ScalarProduct)
-        ? Optional.empty()
-        : Optional.of(
-            "Plain Java kernels are in use, many times slower: pass --add-modules "
-                + VECTOR_MODULE
-                + " to java");
+    return product.notice();
   }
 
   @Override

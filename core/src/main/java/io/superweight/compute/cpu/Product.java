@@ -14,6 +14,25 @@ public interface Product extends AutoCloseable {
   /** For reports: {@code "Vector API 512 bit"}. */
   String description();
 
+  /** One line for the user where it could be much faster. */
+  default Optional<String> notice() {
+    return Optional.empty();
+  }
+
+  /** Whether bfloat16 weights and rounded x are multiplied as such, not widened first. */
+  default boolean multipliesBfloat16() {
+    return false;
+  }
+
+  /**
+   * How many running sums a float32 product has: sum i takes the elements {@code k mod lanes = i}
+   * in rising order of k, each with one fused multiply-add, and the sums are added up by halves
+   * onto halves. 0 where it sums otherwise.
+   */
+  default int lanes() {
+    return 0;
+  }
+
   /**
    * {@code y[m, n] = Σ_k x[m, k] · W[n, k]} on all threads.
    *

@@ -3,6 +3,7 @@ package io.superweight.compute.cpu;
 import io.superweight.compute.Matrix;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.Optional;
 
 /** Products in plain Java: run everywhere, and say what a product means. */
 final class ScalarProduct implements Product {
@@ -17,6 +18,19 @@ final class ScalarProduct implements Product {
   @Override
   public String description() {
     return "scalar";
+  }
+
+  @Override
+  public Optional<String> notice() {
+    return Optional.of(
+        "Plain Java kernels are in use, many times slower: pass --add-modules "
+            + CpuDevice.VECTOR_MODULE
+            + " to java");
+  }
+
+  @Override
+  public int lanes() {
+    return LANES;
   }
 
   @Override

@@ -83,6 +83,11 @@ final class VectorProduct implements Product {
   }
 
   @Override
+  public int lanes() {
+    return LANES;
+  }
+
+  @Override
   public void multiply(
       Workers workers, MemorySegment x, int tokens, Matrix w, boolean rounded, MemorySegment y) {
     if (tokens == 1 && BlockRows.supports(w)) {

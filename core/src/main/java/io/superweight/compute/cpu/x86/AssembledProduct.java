@@ -1,0 +1,432 @@
+package io.superweight.compute.cpu.x86;
+
+import io.superweight.compute.Activation;
+import io.superweight.compute.Matrix;
+import io.superweight.compute.cpu.Product;
+import io.superweight.compute.cpu.Workers;
+import io.superweight.compute.cpu.x86.MachineCode.Weights;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.lang.invoke.MethodHandle;
+import java.util.Objects;
+import java.util.Optional;
+
+/**
+ * Products by {@link MachineCode}, for what Java has no instructions for, or not enough registers:
+ *
+ * <ul>
+ *   <li>bfloat16 weights, x rounded: any number of tokens, by dot products of bfloat16;
+ *   <li>Q8_0, Q4_0 and Q4_1, few tokens: decoded in registers, with the bits of the kernels that
+ *       they stand in for.
+ * </ul>
+ *
+ * Everything else is another product's. Which one multiplies depends on the matrix and on the
+ * number of tokens only where the bits do not.
+ */
+public final class AssembledProduct implements Product {
+  /** Set to {@code false}, there is none of it: {@code java -Dsuperweight.assembled=false}. */
+  public static final String PROPERTY = "superweight.assembled";
+
+  private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
+  private static final ValueLayout.OfShort BFLOAT16 = ValueLayout.JAVA_SHORT_UNALIGNED;
+
+  /** Up to so many tokens blocks are decoded for each tile of them. */
+  private static final int FEW = 12;
+
+  /** Tokens for which a piece of W is used at once: 240 KB of x and 120 KB of sums. */
+  private static final int TOKENS_OF_BLOCK = 20 * MachineCode.MOST_TOKENS;
+
+  /** Bytes of x that a piece of rows is multiplied by, if they are few tokens. */
+  private static final int X_OF_PIECE = 24 << 10;
+
+  /** Steps of the shortest piece of a row, 2 KB of bfloat16: rows are read in runs. */
+  private static final int SHORTEST_PIECE = 32;
+
+  /** The most bytes of x that are packed at a time. */
+  private static final long PACKED = 32 << 20;
+
+  private static final int MOST_ROWS_OF_TASK = 256;
+
+  private static final long ALIGNMENT = 64;
+
+  /** What a thread keeps. */
+  private record Scratch(MemorySegment arguments, MemorySegment packing, MemorySegment sums) {
+    static Scratch allocate(Arena arena, int tokens) {
+      return new Scratch(
+          arena.allocate(MachineCode.ARGUMENTS, ALIGNMENT),
+          arena.allocate(MachineCode.ARGUMENTS, ALIGNMENT),
+          arena.allocate((long) tokens * MachineCode.SUMS_OF_TOKEN, ALIGNMENT));
+    }
+  }
+
+  private final Product rest;
+  private final boolean bfloat16;
+  private final boolean blocks;
+  private final MachineCode code;
+  private final ExecutableMemory memory;
+  private final MethodHandle call;
+  private final MemorySegment product;
+  private final Arena arena = Arena.ofShared();
+  private final Scratch[] scratch;
+  private Arena packedArena = Arena.ofShared();
+  private MemorySegment packed = MemorySegment.NULL;
+  private MemorySegment tiles = MemorySegment.NULL;
+
+  @SuppressWarnings("restricted") // of() has checked it
+  private AssembledProduct(
+      Product rest,
+      boolean bfloat16,
+      boolean blocks,
+      MachineCode code,
+      ExecutableMemory memory,
+      int threads) {
+    this.rest = rest;
+    this.bfloat16 = bfloat16;
+    this.blocks = blocks;
+    this.code = code;
+    this.memory = memory;
+    this.call =
+        Linker.nativeLinker().downcallHandle(FunctionDescriptor.ofVoid(ValueLayout.JAVA_LONG));
+    this.product = function(code.product());
+    this.scratch = new Scratch[threads];
+  }
+
+  /**
+   * What this machine can do of it.
+   *
+   * @param rest multiplies everything else, and is closed with it
+   * @param lanes of the vectors that {@code rest} sums in
+   * @return {@code rest} itself where the processor lacks the instructions, the system refuses
+   *     memory for code, native access is not enabled or the property says so
+   */
+  public static Product before(Product rest, int lanes, int threads) {
+    if (!AssembledProduct.class.getModule().isNativeAccessEnabled()
+        || !Boolean.parseBoolean(System.getProperty(PROPERTY, "true"))) {
+      return rest;
+    }
+    Processor processor = Processor.ofThisMachine();
+    if (!processor.wide()) {
+      return rest;
+    }
+    MachineCode code = new MachineCode();
+    Optional<ExecutableMemory> memory = ExecutableMemory.of(code.bytes());
+    return memory.isEmpty()
+        ? rest
+        : new AssembledProduct(
+            rest, processor.multipliesBfloat16(), lanes == 16, code, memory.get(), threads);
+  }
+
+  @Override
+  public String description() {
+    return (bfloat16 ? "AVX-512 bf16 machine code, " : "AVX-512 machine code, ")
+        + rest.description();
+  }
+
+  @Override
+  public Optional<String> notice() {
+    return rest.notice();
+  }
+
+  @Override
+  public boolean multipliesBfloat16() {
+    return bfloat16;
+  }
+
+  @Override
+  public int lanes() {
+    return rest.lanes();
+  }
+
+  @Override
+  public void multiply(
+      Workers workers, MemorySegment x, int tokens, Matrix w, boolean rounded, MemorySegment y) {
+    Weights weights = weights(w, rounded);
+    if (weights == null
+        || weights != Weights.BFLOAT16 && tokens > FEW
+        || !x.isNative()
+        || !y.isNative()) {
+      rest.multiply(workers, x, tokens, w, rounded, y);
+      return;
+    }
+    if (tokens == 0 || w.rows() == 0) {
+      return;
+    }
+    Objects.checkFromIndexSize(0, 4L * tokens * w.cols(), x.byteSize());
+    Objects.checkFromIndexSize(0, 4L * tokens * w.rows(), y.byteSize());
+    long xBytes = xBytes(weights, w.cols());
+    int most = (int) Math.max(1, PACKED / xBytes / TOKENS_OF_BLOCK) * TOKENS_OF_BLOCK;
+    for (int from = 0; from < tokens; from += most) {
+      int count = Math.min(most, tokens - from);
+      pack(workers, x, from, count, w.cols(), weights);
+      int rowsOfTask = rowsOfTask(w.rows(), workers.threads());
+      int first = from;
+      workers.run(
+          ceilDiv(w.rows(), rowsOfTask),
+          (task, worker) -> {
+            int row = task * rowsOfTask;
+            int rows = Math.min(rowsOfTask, w.rows() - row);
+            Scratch s = scratch(worker);
+            for (int token = 0; token < count; token += TOKENS_OF_BLOCK) {
+              multiply(
+                  s,
+                  weights,
+                  w.data().address() + row * w.dtype().bytes(w.cols()),
+                  rows,
+                  w.cols(),
+                  tiles.address()
+                      + (long) MachineCode.TILE_BYTES
+                          * (token / TOKENS_OF_BLOCK)
+                          * tiles(TOKENS_OF_BLOCK),
+                  Math.min(TOKENS_OF_BLOCK, count - token),
+                  y.address() + 4 * ((long) (first + token) * w.rows() + row),
+                  w.rows());
+            }
+          });
+    }
+  }
+
+  /** How the code reads a matrix; null where it does not. */
+  private Weights weights(Matrix w, boolean rounded) {
+    if (w.transposed() || !w.data().isNative() || w.cols() == 0) {
+      return null;
+    }
+    return switch (w.dtype()) {
+      case BF16 -> bfloat16 && rounded ? Weights.BFLOAT16 : null;
+      case Q8_0 -> blocks ? Weights.Q8_0 : null;
+      case Q4_0 -> blocks ? Weights.Q4_0 : null;
+      case Q4_1 -> blocks ? Weights.Q4_1 : null;
+      default -> null;
+    };
+  }
+
+  /** Calls the product: some rows of W times a block of tokens. */
+  private void multiply(
+      Scratch s,
+      Weights weights,
+      long w,
+      int rows,
+      int cols,
+      long tilesAt,
+      int tokens,
+      long y,
+      int yStride) {
+    MemorySegment a = s.arguments;
+    int steps = cols / MachineCode.STEP;
+    int xBytes = tokens * weights.xStepBytes;
+    int piece = Math.max(SHORTEST_PIECE, X_OF_PIECE / xBytes);
+    a.set(LONG, MachineCode.W, w);
+    a.set(LONG, MachineCode.W_STRIDE, rowBytes(weights, cols));
+    a.set(LONG, MachineCode.W_ROWS, rows);
+    a.set(LONG, MachineCode.STEPS, steps);
+    a.set(LONG, MachineCode.TAIL, (1L << cols % MachineCode.STEP) - 1);
+    a.set(LONG, MachineCode.PIECE, piece);
+    a.set(LONG, MachineCode.TILES, tilesAt);
+    a.set(LONG, MachineCode.TILE_COUNT, tiles(tokens));
+    a.set(LONG, MachineCode.SUMS, s.sums.address());
+    a.set(LONG, MachineCode.TOKENS, tokens);
+    a.set(LONG, MachineCode.Y, y);
+    a.set(LONG, MachineCode.Y_STRIDE, 4L * yStride);
+    a.set(LONG, MachineCode.W_STEP, weights.stepBytes);
+    a.set(LONG, MachineCode.LAST_ROWS, (1L << rows % MachineCode.GROUP) - 1);
+    call(product, a);
+  }
+
+  private static long rowBytes(Weights weights, int cols) {
+    return weights == Weights.BFLOAT16
+        ? 2L * cols
+        : (long) cols / MachineCode.STEP * weights.stepBytes;
+  }
+
+  /** Bytes of a packed row of x. */
+  private static long xBytes(Weights weights, int cols) {
+    return (long) ceilDiv(cols, MachineCode.STEP) * weights.xStepBytes;
+  }
+
+  /** Puts x where tiles read it, and the table of tiles. */
+  private void pack(
+      Workers workers, MemorySegment x, int fromToken, int tokens, int cols, Weights weights) {
+    long xBytes = xBytes(weights, cols);
+    int tilesOfBlock = tiles(TOKENS_OF_BLOCK);
+    int count = ceilDiv(tokens, TOKENS_OF_BLOCK) * tilesOfBlock;
+    if (packed.byteSize() < tokens * xBytes
+        || tiles.byteSize() < (long) count * MachineCode.TILE_BYTES) {
+      packedArena.close();
+      packedArena = Arena.ofShared();
+      packed = packedArena.allocate(tokens * xBytes, ALIGNMENT);
+      tiles = packedArena.allocate((long) count * MachineCode.TILE_BYTES, ALIGNMENT);
+    }
+    MemorySegment packing = function(code.packing(weights));
+    workers.run(
+        count,
+        (task, worker) -> {
+          int block = task / tilesOfBlock * TOKENS_OF_BLOCK;
+          int tokensOfBlock = Math.min(TOKENS_OF_BLOCK, tokens - block);
+          int tile = task % tilesOfBlock;
+          if (tile >= tiles(tokensOfBlock)) {
+            return;
+          }
+          int first = firstOfTile(tokensOfBlock, tile);
+          int width = firstOfTile(tokensOfBlock, tile + 1) - first;
+          long to = packed.address() + (block + first) * xBytes;
+          long at = (long) task * MachineCode.TILE_BYTES;
+          tiles.set(
+              LONG,
+              at + MachineCode.TILE_CODE,
+              memory.address() + code.tile(weights, width, tile == 0));
+          tiles.set(LONG, at + MachineCode.TILE_X, to);
+          tiles.set(LONG, at + MachineCode.TILE_X_STEP, (long) width * weights.xStepBytes);
+          tiles.set(LONG, at + MachineCode.TILE_SUMS, (long) first * MachineCode.SUMS_OF_TOKEN);
+          pack(
+              scratch(worker).packing,
+              packing,
+              x.address() + 4L * (fromToken + block + first) * cols,
+              width,
+              cols,
+              to);
+        });
+  }
+
+  private void pack(
+      MemorySegment a, MemorySegment packing, long from, int tokens, int cols, long to) {
+    int tail = cols % MachineCode.STEP;
+    a.set(LONG, MachineCode.SOURCE, from);
+    a.set(LONG, MachineCode.SOURCE_STRIDE, 4L * cols);
+    a.set(LONG, MachineCode.PACKED_TOKENS, tokens);
+    a.set(LONG, MachineCode.TARGET, to);
+    a.set(LONG, MachineCode.PACKED_STEPS, cols / MachineCode.STEP);
+    a.set(LONG, MachineCode.TAIL_LOW, (1L << Math.min(16, tail)) - 1);
+    a.set(LONG, MachineCode.TAIL_HIGH, (1L << Math.max(0, tail - 16)) - 1);
+    call(packing, a);
+  }
+
+  /**
+   * {@inheritDoc}
+   *
+   * <p>Weights that bfloat16 can hold get the bits that they have in a product; others, edited
+   * ones, are multiplied in float32.
+   */
+  @Override
+  public void column(
+      MemorySegment x,
+      int fromToken,
+      int toToken,
+      float[] weights,
+      boolean rounded,
+      MemorySegment y,
+      int stride,
+      int column) {
+    int cols = weights.length;
+    if (!bfloat16 || !rounded || cols == 0 || !x.isNative() || !y.isNative() || !fits(weights)) {
+      rest.column(x, fromToken, toToken, weights, rounded, y, stride, column);
+      return;
+    }
+    if (fromToken >= toToken) {
+      return;
+    }
+    Objects.checkFromIndexSize(0, 4L * toToken * cols, x.byteSize());
+    Objects.checkFromIndexSize(0, 4 * ((toToken - 1L) * stride + column + 1), y.byteSize());
+    try (Arena local = Arena.ofConfined()) {
+      int most = MachineCode.MOST_TOKENS;
+      Scratch s = Scratch.allocate(local, most);
+      MemorySegment row = local.allocate(2L * cols, ALIGNMENT);
+      for (int k = 0; k < cols; k++) {
+        row.setAtIndex(BFLOAT16, k, (short) (Float.floatToRawIntBits(weights[k]) >>> 16));
+      }
+      MemorySegment in = local.allocate(most * xBytes(Weights.BFLOAT16, cols), ALIGNMENT);
+      MemorySegment tile = local.allocate(MachineCode.TILE_BYTES, ALIGNMENT);
+      MemorySegment packing = function(code.packing(Weights.BFLOAT16));
+      for (int token = fromToken; token < toToken; token += most) {
+        int count = Math.min(most, toToken - token);
+        pack(s.packing, packing, x.address() + 4L * token * cols, count, cols, in.address());
+        tile.set(
+            LONG,
+            MachineCode.TILE_CODE,
+            memory.address() + code.tile(Weights.BFLOAT16, count, false));
+        tile.set(LONG, MachineCode.TILE_X, in.address());
+        tile.set(LONG, MachineCode.TILE_X_STEP, (long) count * Weights.BFLOAT16.xStepBytes);
+        multiply(
+            s,
+            Weights.BFLOAT16,
+            row.address(),
+            1,
+            cols,
+            tile.address(),
+            count,
+            y.address() + 4 * ((long) token * stride + column),
+            stride);
+      }
+    }
+  }
+
+  private static boolean fits(float[] weights) {
+    for (float w : weights) {
+      if ((Float.floatToRawIntBits(w) & 0xffff) != 0) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  @Override
+  public boolean gate(
+      Workers workers, Activation activation, MemorySegment gate, MemorySegment up, long count) {
+    return rest.gate(workers, activation, gate, up, count);
+  }
+
+  @Override
+  public Optional<AttentionProducts> attention() {
+    return rest.attention();
+  }
+
+  @Override
+  public void close() {
+    memory.close();
+    arena.close();
+    packedArena.close();
+    rest.close();
+  }
+
+  private Scratch scratch(int worker) {
+    if (scratch[worker] == null) {
+      scratch[worker] = Scratch.allocate(arena, TOKENS_OF_BLOCK);
+    }
+    return scratch[worker];
+  }
+
+  private MemorySegment function(int offset) {
+    return MemorySegment.ofAddress(memory.address() + offset);
+  }
+
+  private void call(MemorySegment function, MemorySegment arguments) {
+    try {
+      call.invokeExact(function, arguments.address());
+    } catch (RuntimeException | Error e) {
+      throw e;
+    } catch (Throwable t) {
+      throw new IllegalStateException(t);
+    }
+  }
+
+  /** As few as there can be, of sizes that differ by at most one. */
+  private static int tiles(int tokens) {
+    return ceilDiv(tokens, MachineCode.MOST_TOKENS);
+  }
+
+  private static int firstOfTile(int tokens, int tile) {
+    int tiles = tiles(tokens);
+    return tile * (tokens / tiles) + Math.min(tile, tokens % tiles);
+  }
+
+  /** Whole groups; fewer than the most where that leaves a thread without work. */
+  private static int rowsOfTask(int rows, int threads) {
+    int group = MachineCode.GROUP;
+    return Math.clamp(ceilDiv(rows, 8 * threads * group) * (long) group, group, MOST_ROWS_OF_TASK);
+  }
+
+  private static int ceilDiv(int a, int b) {
+    return (a + b - 1) / b;
+  }
+}
