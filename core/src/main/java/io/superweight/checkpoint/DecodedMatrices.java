@@ -1,21 +1,15 @@
 package io.superweight.checkpoint;
 
-import io.superweight.InputException;
 import io.superweight.tensor.BlockEncoder;
 import io.superweight.tensor.DType;
 import io.superweight.tensor.Shape;
 import io.superweight.tensor.Tensor;
-import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
-import java.nio.channels.FileChannel;
-import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
-import java.util.Locale;
 import java.util.Map;
 import java.util.stream.IntStream;
 
@@ -40,7 +34,7 @@ final class DecodedMatrices implements AutoCloseable {
   private final Map<String, Tensor> decoded = new HashMap<>();
   private final long memoryBytes;
   private final Path folder;
-  private Path file;
+  private TemporaryMapping mapping;
   private MemorySegment all;
   private long next;
 
@@ -115,46 +109,14 @@ final class DecodedMatrices implements AutoCloseable {
   }
 
   private MemorySegment map(long bytes) {
-    try {
-      long room = Files.getFileStore(folder).getUsableSpace();
-      if (room < bytes) {
-        throw new InputException(
-            InputException.Kind.OUTPUT,
-            String.format(
-                Locale.ROOT,
-                "the unpacked weights of %.1f GB have no room in %s, where %.1f GB are free: make room,"
-                    + " or name another folder in SUPERWEIGHT_JAVA_OPTS=-Djava.io.tmpdir=FOLDER",
-                bytes / 1e9,
-                folder,
-                room / 1e9));
-      }
-      file = Files.createTempFile(folder, "superweight-", ".weights");
-      try (FileChannel channel =
-          FileChannel.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE)) {
-        MemorySegment mapped = channel.map(FileChannel.MapMode.READ_WRITE, 0, bytes, arena);
-        delete(); // the mapping keeps it, where the system allows that
-        return mapped;
-      }
-    } catch (IOException e) {
-      throw new InputException(
-          InputException.Kind.OUTPUT,
-          "the unpacked weights cannot be kept in "
-              + folder
-              + " ("
-              + e.getMessage()
-              + "): is it writable?",
-          e);
-    }
-  }
-
-  private void delete() {
-    try {
-      if (file != null) {
-        Files.deleteIfExists(file);
-      }
-    } catch (IOException e) {
-      // Some systems refuse as long as it is mapped; close() tries again.
-    }
+    mapping =
+        new TemporaryMapping(
+            folder,
+            bytes,
+            "weights",
+            "the unpacked weights",
+            "name another folder in SUPERWEIGHT_JAVA_OPTS=-Djava.io.tmpdir=FOLDER");
+    return mapping.memory();
   }
 
   @Override
@@ -162,6 +124,8 @@ final class DecodedMatrices implements AutoCloseable {
     if (arena.scope().isAlive()) {
       arena.close();
     }
-    delete();
+    if (mapping != null) {
+      mapping.close();
+    }
   }
 }
