@@ -11,6 +11,8 @@ import io.superweight.compute.Device;
 import io.superweight.compute.Matrix;
 import io.superweight.compute.Precision;
 import io.superweight.edit.EditedModel;
+import io.superweight.find.VerificationText;
+import io.superweight.model.ActivationTransform;
 import io.superweight.model.Coordinate;
 import io.superweight.model.ExecutedProducts;
 import io.superweight.model.Head;
@@ -19,8 +21,10 @@ import io.superweight.model.SiteValues;
 import io.superweight.model.Transformer;
 import io.superweight.model.Variant;
 import io.superweight.model.WeightTransform;
+import io.superweight.tokenizer.Tokenizers;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 import java.util.SplittableRandom;
@@ -295,6 +299,79 @@ public abstract class ExecutedProductsContract {
             }
           }
         });
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "int8:act=token",
+        "int8:block=channel,act=token,on=in+o",
+        "int8:act=tensor,on=in,sa=largest"
+      })
+  void logProbabilitiesOfProseAreAsNearAsThoseOfASimulationWhoseLastBitsDiffer(String text) {
+    with(
+        Fixtures.books12m(),
+        2,
+        model -> {
+          int[] ids =
+              Tokenizers.of(model.checkpoint())
+                  .encode(String.join(" ", VerificationText.builtIn().documents().subList(0, 3)));
+          Variant simulated = applied(model, text, List.of()).variant();
+          List<ActivationTransform> nudged = new ArrayList<>(simulated.transforms());
+          nudged.add(nudge());
+          double[][][] scores =
+              model
+                  .forward(
+                      List.of(Arrays.copyOf(ids, 256)),
+                      List.of(
+                          Variant.INTACT,
+                          simulated,
+                          applied(model, text + ",exec=int8", List.of()).variant(),
+                          new Variant("nudged", List.of(), nudged, simulated.weights())),
+                      List.of(),
+                      Head.SCORE)
+                  .logProbabilities();
+          double executed = apart(scores[2][0], scores[1][0]);
+          double other = apart(scores[3][0], scores[1][0]);
+          double quantized = apart(scores[1][0], scores[0][0]);
+          System.out.printf(
+              "%s, %s: nats a token %.6f simulated, %.6f executed; apart by %.1e, simulations by %.1e, the model by %.1e%n",
+              model.device().description(),
+              text,
+              -Arrays.stream(scores[1][0]).average().orElseThrow(),
+              -Arrays.stream(scores[2][0]).average().orElseThrow(),
+              executed,
+              other,
+              quantized);
+          assertThat(executed).isLessThan(1.5 * other).isLessThan(0.7 * quantized);
+        });
+  }
+
+  /** Moves embeddings in their last bits. */
+  private static ActivationTransform nudge() {
+    return new ActivationTransform() {
+      @Override
+      public boolean wants(Site site) {
+        return site.kind() == Site.Kind.EMBED;
+      }
+
+      @Override
+      public void transform(Site site, SiteValues values) {
+        Random random = new Random(3);
+        for (int t = 0; t < values.rows(); t++) {
+          for (int c = 0; c < values.cols(); c++) {
+            values.set(t, c, values.get(t, c) * (1 + (random.nextFloat() - 0.5f) * 1e-6f));
+          }
+        }
+      }
+    };
+  }
+
+  private static double apart(double[] a, double[] b) {
+    return IntStream.range(0, a.length)
+        .mapToDouble(i -> Math.abs(a[i] - b[i]))
+        .average()
+        .orElseThrow();
   }
 
   @Test
