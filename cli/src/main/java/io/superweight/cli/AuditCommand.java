@@ -6,14 +6,12 @@ import io.superweight.audit.AuditOptions;
 import io.superweight.audit.AuditedWeight;
 import io.superweight.audit.Auditor;
 import io.superweight.catalog.Catalog;
-import io.superweight.find.VerificationText;
 import io.superweight.model.Coordinate;
 import io.superweight.report.AuditJson;
 import io.superweight.report.ModelFacts;
 import io.superweight.report.Numerals;
 import io.superweight.statistics.Interval;
 import java.io.PrintStream;
-import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -69,13 +67,7 @@ final class AuditCommand implements Callable<Integer> {
               + "Repeatable")
   private List<String> weights = new ArrayList<>();
 
-  @Option(
-      names = "--text",
-      paramLabel = "FILE",
-      description =
-          "Text to measure on, documents separated by two or more blank lines. Default: built-in "
-              + "public-domain prose")
-  private Path text;
+  @Mixin private TextOption text;
 
   @Option(
       names = "--windows",
@@ -161,7 +153,7 @@ final class AuditCommand implements Callable<Integer> {
             .withBos(options.bos())
             .withWindows(windows)
             .withLimits(mostDivergence, mostRatio);
-    return text == null ? how : how.withText(VerificationText.of(text));
+    return text.read().map(how::withText).orElse(how);
   }
 
   private static void print(

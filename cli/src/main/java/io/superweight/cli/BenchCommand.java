@@ -82,31 +82,18 @@ final class BenchCommand implements Runnable {
 
   @Mixin private JsonOption json;
 
-  @Option(
-      names = "--progress",
-      paramLabel = "HOW",
-      description = "bar, plain, none, or auto (a bar on a terminal, plain lines elsewhere)")
-  private Progress.Kind progress = Progress.Kind.AUTO;
-
-  @Option(names = "--no-color", description = "No colours. The variable NO_COLOR does the same")
-  private boolean noColor;
+  @Mixin private ScreenOptions screen;
 
   @Override
   public void run() {
-    Terminal terminal = noColor ? parent.terminal().withoutColor() : parent.terminal();
-    if (threads < 0 || threads > 1024) {
-      throw new InputException(
-          InputException.Kind.USAGE, "--threads must be between 1 and 1024, or left out");
-    }
+    Terminal terminal = screen.terminal(parent);
+    int workers = Threads.of(threads);
     Optional<OutputFile> document = json.file();
     BenchSettings settings =
         new BenchSettings(
-            threads == 0 ? Runtime.getRuntime().availableProcessors() : threads,
-            device,
-            quick,
-            Optional.ofNullable(file).map(BenchCommand::readable));
+            workers, device, quick, Optional.ofNullable(file).map(BenchCommand::readable));
     BenchReport report;
-    try (Progress shown = Progress.on(terminal, progress)) {
+    try (Progress shown = screen.progress(terminal)) {
       report = Bench.run(settings, what -> shown.stage("measuring: " + what));
     }
     json.write(

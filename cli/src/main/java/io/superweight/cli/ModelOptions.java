@@ -12,6 +12,7 @@ import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** What each command that runs a model asks for. */
@@ -64,14 +65,7 @@ final class ModelOptions {
           "Memory for activations that grow with the text, such as 512M or 4G; what is more goes to a temporary file. The result does not depend on it. Default: 1G")
   private String activationMemory = "1G";
 
-  @Option(
-      names = "--progress",
-      paramLabel = "HOW",
-      description = "bar, plain, none, or auto (a bar on a terminal, plain lines elsewhere)")
-  private Progress.Kind progress = Progress.Kind.AUTO;
-
-  @Option(names = "--no-color", description = "No colours. The variable NO_COLOR does the same")
-  private boolean noColor;
+  @Mixin private ScreenOptions screen;
 
   BosPolicy bos() {
     return bos;
@@ -127,19 +121,14 @@ final class ModelOptions {
   }
 
   int threads() {
-    if (threads < 0 || threads > 1024) {
-      throw new InputException(
-          InputException.Kind.USAGE, "--threads must be between 1 and 1024, or left out");
-    }
-    return threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
+    return Threads.of(threads);
   }
 
   Terminal terminal(SuperweightCommand parent) {
-    Terminal terminal = parent.terminal();
-    return noColor ? terminal.withoutColor() : terminal;
+    return screen.terminal(parent);
   }
 
   Progress progress(Terminal terminal, boolean quiet) {
-    return Progress.on(terminal, quiet ? Progress.Kind.NONE : progress);
+    return quiet ? Progress.on(terminal, Progress.Kind.NONE) : screen.progress(terminal);
   }
 }

@@ -1,10 +1,9 @@
 package io.superweight.cli;
 
 import io.superweight.InputException;
-import io.superweight.find.VerificationText;
 import io.superweight.find.VerifyOptions;
 import io.superweight.tokenizer.BosPolicy;
-import java.nio.file.Path;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** How a proof is made. */
@@ -15,13 +14,7 @@ final class ProofOptions {
       description = "Perplexity ratio from which on a weight is super. Default: 2")
   private double importance = 2;
 
-  @Option(
-      names = "--text",
-      paramLabel = "FILE",
-      description =
-          "Text to measure on, documents separated by two or more blank lines. Default: built-in "
-              + "public-domain prose")
-  private Path text;
+  @Mixin private TextOption text;
 
   @Option(names = "--seed", paramLabel = "N", description = "Seed of controls and intervals")
   private Long seed;
@@ -37,7 +30,7 @@ final class ProofOptions {
           InputException.Kind.USAGE, "--importance must be a ratio above 1, such as 2");
     }
     VerifyOptions how = VerifyOptions.defaults().withBos(bos).withImportance(importance);
-    how = seed == null ? how : how.withSeed(seed);
-    return text == null ? how : how.withText(VerificationText.of(text));
+    VerifyOptions seeded = seed == null ? how : how.withSeed(seed);
+    return text.read().map(seeded::withText).orElse(seeded);
   }
 }

@@ -16,7 +16,6 @@ import io.superweight.report.Numerals;
 import io.superweight.report.RecipeJson;
 import io.superweight.statistics.Interval;
 import java.io.PrintStream;
-import java.nio.file.Path;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
@@ -70,13 +69,7 @@ final class RecipeCommand implements Runnable {
               + "size it then is (Q4_0, Q4_K_M)")
   private String budget;
 
-  @Option(
-      names = "--text",
-      paramLabel = "FILE",
-      description =
-          "Text to measure on, documents separated by two or more blank lines. Default: built-in "
-              + "public-domain prose")
-  private Path text;
+  @Mixin private TextOption text;
 
   @Option(
       names = "--windows",
@@ -104,7 +97,7 @@ final class RecipeCommand implements Runnable {
     if (windows < 1) {
       throw new InputException(InputException.Kind.USAGE, "--windows must be at least 1");
     }
-    VerificationText prose = text == null ? VerificationText.builtIn() : VerificationText.of(text);
+    VerificationText prose = text.read().orElseGet(VerificationText::builtIn);
     Optional<OutputFile> document = json.file();
     Recipe recipe;
     ModelFacts facts;

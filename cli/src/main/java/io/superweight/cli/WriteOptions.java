@@ -10,6 +10,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Map;
 import java.util.TreeMap;
+import picocli.CommandLine.Mixin;
 import picocli.CommandLine.Option;
 
 /** What the commands that write a model ask for. */
@@ -35,22 +36,14 @@ final class WriteOptions {
       description = "Threads that encode. The file does not depend on it. Default: all cores")
   private int threads;
 
-  @Option(
-      names = "--progress",
-      paramLabel = "HOW",
-      description = "bar, plain, none, or auto (a bar on a terminal, plain lines elsewhere)")
-  private Progress.Kind progress = Progress.Kind.AUTO;
-
-  @Option(names = "--no-color", description = "No colours. The variable NO_COLOR does the same")
-  private boolean noColor;
+  @Mixin private ScreenOptions screen;
 
   Terminal terminal(SuperweightCommand parent) {
-    Terminal terminal = parent.terminal();
-    return noColor ? terminal.withoutColor() : terminal;
+    return screen.terminal(parent);
   }
 
   Progress progress(Terminal terminal) {
-    return Progress.on(terminal, progress);
+    return screen.progress(terminal);
   }
 
   Path out() {
@@ -58,11 +51,7 @@ final class WriteOptions {
   }
 
   private int threads() {
-    if (threads < 0 || threads > 1024) {
-      throw new InputException(
-          InputException.Kind.USAGE, "--threads must be between 1 and 1024, or left out");
-    }
-    return threads == 0 ? Runtime.getRuntime().availableProcessors() : threads;
+    return Threads.of(threads);
   }
 
   /**
