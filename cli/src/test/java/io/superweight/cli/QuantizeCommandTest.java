@@ -213,4 +213,37 @@ class QuantizeCommandTest {
     Run original = run("find", "--no-verify", "--quiet");
     assertThat(run("find", file, "--no-verify", "--quiet").out()).isEqualTo(original.out());
   }
+
+  @Test
+  void aGgufFileWrittenAsAFolderAnswersAsItsOriginal() {
+    Path file = folder.resolve("books.gguf");
+    Path target = folder.resolve("books");
+    run("convert", "--out", file);
+
+    Run converted = run("convert", file, "--out", target);
+
+    assertThat(converted.exitCode()).as(converted.err()).isZero();
+    assertThat(target.resolve("tokenizer.json")).exists();
+    assertThat(target.resolve("generation_config.json")).exists();
+    assertThat(run("find", target, "--no-verify", "--quiet").out())
+        .isEqualTo(run("find", "--no-verify", "--quiet").out());
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "--format zip|--format takes gguf or safetensors",
+        "--dtype Q4_0|--dtype takes F32, F16 or BF16",
+        "--dtype F16|--dtype is for folders; quantize --type F16",
+      })
+  void whatCannotBeConvertedIsOneLine(String options, String line) {
+    String[] words = ("convert " + options + " --out " + folder.resolve("a.gguf")).split(" ");
+
+    Run run = run((Object[]) words);
+
+    assertThat(run.exitCode()).isEqualTo(2);
+    assertThat(run.err()).contains(line);
+    assertThat(run.err().lines()).hasSize(1);
+  }
 }

@@ -241,7 +241,8 @@ final class GgufConversion {
       return;
     }
     boolean turned = layer >= 0 && from.mlp().transposed() && !to.mlp().transposed();
-    OutputTensor out = turned ? turned(target, tensor) : OutputTensor.of(target, tensor);
+    OutputTensor out =
+        turned ? OutputTensor.turned(target, tensor) : OutputTensor.of(target, tensor);
     Optional<LongUnaryOperator> source = source(part);
     if (source.isPresent()) {
       out = out.permuted(source.get());
@@ -265,7 +266,7 @@ final class GgufConversion {
     }
   }
 
-  private static LongUnaryOperator inverse(LongUnaryOperator source, long rows) {
+  static LongUnaryOperator inverse(LongUnaryOperator source, long rows) {
     return row -> {
       for (long r = 0; r < rows; r++) {
         if (source.applyAsLong(r) == row) {
@@ -279,22 +280,7 @@ final class GgufConversion {
   private void bias(String part, String name, Tensor tensor, String target) {
     used.add(name);
     int size = (int) tensor.shape().elements();
-    Optional<LongUnaryOperator> source = source(part);
-    OutputTensor.Rows rows = OutputTensor.rowsOf(tensor, 0);
-    tensors.add(
-        OutputTensor.of(
-            target,
-            DType.F32,
-            tensor.shape(),
-            source.isEmpty()
-                ? rows
-                : (row, out, at) -> {
-                  float[] all = new float[size];
-                  rows.read(row, all, 0);
-                  for (int i = 0; i < size; i++) {
-                    out[at + i] = all[(int) source.get().applyAsLong(i)];
-                  }
-                }));
+    tensors.add(OutputTensor.vector(target, DType.F32, tensor, 0, size, source(part)));
   }
 
   /** Where a row of the matrix in GGUF lies in the checkpoint; empty where it does likewise. */
@@ -327,35 +313,6 @@ final class GgufConversion {
       });
     }
     return Optional.empty();
-  }
-
-  private static OutputTensor turned(String target, Tensor tensor) {
-    int rows = Math.toIntExact(tensor.shape().dimension(1));
-    int cols = Math.toIntExact(tensor.shape().dimension(0));
-    OutputTensor.Rows lines = OutputTensor.rowsOf(tensor, 0);
-    float[][] columns = new float[1][];
-    return OutputTensor.of(
-        target,
-        tensor.dtype(),
-        Shape.of(rows, cols),
-        (row, out, at) -> {
-          float[] all;
-          synchronized (columns) {
-            if (columns[0] == null) {
-              columns[0] = new float[Math.multiplyExact(rows, cols)];
-              for (int i = 0; i < cols; i++) {
-                lines.read(i, columns[0], i * rows);
-              }
-            }
-            all = columns[0];
-            if (row == rows - 1) {
-              columns[0] = null; // most likely the last one that is asked for
-            }
-          }
-          for (int i = 0; i < cols; i++) {
-            out[at + i] = all[i * rows + (int) row];
-          }
-        });
   }
 
   private void experts(int layer, String kind, String target) {

@@ -59,6 +59,65 @@ public final class OutputTensor {
         null);
   }
 
+  /** A matrix turned round. Its elements are held while it is read. */
+  static OutputTensor turned(String target, Tensor tensor) {
+    int rows = Math.toIntExact(tensor.shape().dimension(1));
+    int cols = Math.toIntExact(tensor.shape().dimension(0));
+    Rows lines = rowsOf(tensor, 0);
+    float[][] columns = new float[1][];
+    return of(
+        target,
+        tensor.dtype(),
+        Shape.of(rows, cols),
+        (row, out, at) -> {
+          float[] all;
+          synchronized (columns) {
+            if (columns[0] == null) {
+              columns[0] = new float[Math.multiplyExact(rows, cols)];
+              for (int i = 0; i < cols; i++) {
+                lines.read(i, columns[0], i * rows);
+              }
+            }
+            all = columns[0];
+            if (row == rows - 1) {
+              columns[0] = null; // most likely the last one that is asked for
+            }
+          }
+          for (int i = 0; i < cols; i++) {
+            out[at + i] = all[i * rows + (int) row];
+          }
+        });
+  }
+
+  /**
+   * A piece of a vector, its elements in another order.
+   *
+   * @param from the first element
+   * @param source where an element lies in the piece; empty where the order is the same
+   */
+  static OutputTensor vector(
+      String name,
+      DType stored,
+      Tensor tensor,
+      int from,
+      int size,
+      java.util.Optional<java.util.function.LongUnaryOperator> source) {
+    Rows rows = rowsOf(tensor, 0);
+    int all = (int) tensor.shape().elements();
+    return of(
+        name,
+        stored,
+        Shape.of(size),
+        (row, out, at) -> {
+          float[] values = new float[all];
+          rows.read(0, values, 0);
+          for (int i = 0; i < size; i++) {
+            int index = i;
+            out[at + i] = values[from + source.map(s -> (int) s.applyAsLong(index)).orElse(index)];
+          }
+        });
+  }
+
   /** The rows of a tensor of a checkpoint, each value plus {@code offset}. */
   static Rows rowsOf(Tensor tensor, float offset) {
     int cols = cols(tensor.shape());

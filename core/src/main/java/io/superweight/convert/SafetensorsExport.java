@@ -152,8 +152,7 @@ public final class SafetensorsExport implements Export {
     Map<Coordinate, HeldWeights.Outcome> kept = new LinkedHashMap<>();
     held.forEach((weight, element) -> kept.put(weight, outcome.apply(element)));
     HeldFile.of(kept).ifPresent(bytes -> files.put(HeldFile.NAME, bytes));
-    return new SafetensorsExport(
-        content, files, parts, choice + " " + group + " " + forms + " " + held, outcome);
+    return new SafetensorsExport(content, files, parts, "packed " + forms, outcome);
   }
 
   private static Part plainPart(OutputTensor tensor, DType as) {

@@ -1,8 +1,11 @@
 package io.superweight.tokenizer;
 
 import io.superweight.InputException;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 
@@ -283,5 +286,49 @@ enum PreTokenizer {
 
   WordSplitter splitter() {
     return new WordSplitter(steps);
+  }
+
+  /**
+   * The steps as {@code pretokenizers} of a {@code tokenizer.json}, in the form that the models'
+   * own files have where there is one.
+   */
+  List<Map<String, Object>> inHuggingFaceForm() {
+    List<Map<String, Object>> out = new ArrayList<>();
+    boolean lettered = false;
+    for (int i = 0; i < steps.size(); i++) {
+      String step = steps.get(i);
+      if (step.equals(Expressions.GPT2) && (i == steps.size() - 1 || this == FALCON)) {
+        // What is left for later are digits, which stay as they are.
+        out.add(byteLevel(true));
+        lettered = true;
+      } else if (step.equals("\\p{N}")) {
+        out.add(step("Digits", "individual_digits", true));
+      } else if (this == FALCON && i == 0) {
+        out.add(step("Punctuation", "behavior", "Contiguous"));
+      } else {
+        Map<String, Object> split = step("Split", "pattern", Map.of("Regex", step));
+        split.put("behavior", "Isolated");
+        split.put("invert", false);
+        out.add(split);
+      }
+    }
+    if (!lettered) {
+      out.add(byteLevel(false));
+    }
+    return out;
+  }
+
+  private static Map<String, Object> byteLevel(boolean splits) {
+    Map<String, Object> step = step("ByteLevel", "add_prefix_space", false);
+    step.put("trim_offsets", true);
+    step.put("use_regex", splits);
+    return step;
+  }
+
+  private static Map<String, Object> step(String type, String key, Object value) {
+    Map<String, Object> step = new LinkedHashMap<>();
+    step.put("type", type);
+    step.put(key, value);
+    return step;
   }
 }

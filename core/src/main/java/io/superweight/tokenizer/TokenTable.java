@@ -13,6 +13,7 @@ final class TokenTable {
   private final GgufVocabulary vocabulary;
   private final Map<String, Integer> idOf;
   private final ParsedTokens parsed;
+  private final boolean phi3;
 
   /**
    * @throws io.superweight.InputException of kind MALFORMED if two tokens have the same text
@@ -24,7 +25,7 @@ final class TokenTable {
     List<ParsedTokens.Parsed> parsedTokens = new ArrayList<>();
     // llama.cpp knows by the name that Phi-3's marks take the white space after them along.
     String name = vocabulary.name().toLowerCase(Locale.ROOT);
-    boolean phi3 = name.contains("phi-3") || name.contains("phi3");
+    this.phi3 = name.contains("phi-3") || name.contains("phi3");
     for (int id = 0; id < tokens.size(); id++) {
       String token = tokens.get(id);
       if (token.isEmpty()) {
@@ -37,17 +38,19 @@ final class TokenTable {
       }
       if (vocabulary.type(id).isParsed() && !token.equals("[PAD" + id + "]")) {
         // [PAD32011] is what converters fill a vocabulary up with, whatever type they give it.
-        parsedTokens.add(new ParsedTokens.Parsed(token, id, phi3 && stripsRight(token)));
+        parsedTokens.add(new ParsedTokens.Parsed(token, id, stripsRight(token)));
       }
     }
     this.parsed = new ParsedTokens(parsedTokens);
   }
 
-  private static boolean stripsRight(String phi3Token) {
-    return switch (phi3Token) {
-      case "<unk>", "<s>", "<|endoftext|>" -> false;
-      default -> true;
-    };
+  /** Whether white space after a token that is found as it is written belongs to it. */
+  boolean stripsRight(String token) {
+    return phi3
+        && switch (token) {
+          case "<unk>", "<s>", "<|endoftext|>" -> false;
+          default -> true;
+        };
   }
 
   int size() {
