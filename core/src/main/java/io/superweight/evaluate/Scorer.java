@@ -113,6 +113,28 @@ public final class Scorer {
     }
   }
 
+  /**
+   * Scores all requests under all variants, in their batches.
+   *
+   * @return {@code [variant][request]}
+   * @throws java.util.concurrent.CancellationException where the thread has been interrupted
+   */
+  public Score[][] score(List<Request> requests, List<Variant> variants) {
+    Score[][] all = new Score[variants.size()][requests.size()];
+    score(
+        requests,
+        batches(requests),
+        variants,
+        (batch, scores) -> {
+          for (int v = 0; v < all.length; v++) {
+            for (int i = 0; i < batch.length; i++) {
+              all[v][batch[i]] = scores[v][i];
+            }
+          }
+        });
+    return all;
+  }
+
   private Score[][] score(List<Request> requests, int[] batch, List<Variant> variants) {
     Score[][] scores = new Score[variants.size()][batch.length];
     int[] wanted =

@@ -4,7 +4,6 @@ import io.superweight.edit.EditedModel;
 import io.superweight.edit.Edits;
 import io.superweight.evaluate.Evaluation;
 import io.superweight.evaluate.Metric;
-import io.superweight.evaluate.Request;
 import io.superweight.evaluate.Score;
 import io.superweight.evaluate.Scorer;
 import io.superweight.experiment.Exhibit.Cell;
@@ -298,20 +297,9 @@ public record Claims(Subject subject, List<Claim> claims, List<Gap> gaps, List<F
 
     /** The metrics of each version on an evaluation, its first metric or the one of that name. */
     private List<Metric> metrics(Evaluation evaluation, List<EditedModel> models, String name) {
-      List<Request> requests = evaluation.requests();
-      Scorer scorer = new Scorer(model);
-      Score[][] scores = new Score[models.size()][requests.size()];
-      scorer.score(
-          requests,
-          scorer.batches(requests),
-          models.stream().map(EditedModel::variant).toList(),
-          (some, of) -> {
-            for (int v = 0; v < of.length; v++) {
-              for (int i = 0; i < some.length; i++) {
-                scores[v][some[i]] = of[v][i];
-              }
-            }
-          });
+      Score[][] scores =
+          new Scorer(model)
+              .score(evaluation.requests(), models.stream().map(EditedModel::variant).toList());
       return Arrays.stream(scores)
           .map(of -> evaluation.metrics(Arrays.asList(of)))
           .map(of ->

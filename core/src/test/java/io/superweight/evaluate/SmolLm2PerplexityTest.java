@@ -61,19 +61,8 @@ class SmolLm2PerplexityTest {
   }
 
   private List<Metric> measure(Evaluation evaluation) {
-    List<Request> requests = evaluation.requests();
-    Score[] scores = new Score[requests.size()];
-    Scorer scorer = new Scorer(model);
-    scorer.score(
-        requests,
-        scorer.batches(requests),
-        List.of(Variant.INTACT),
-        (indices, some) -> {
-          for (int i = 0; i < indices.length; i++) {
-            scores[indices[i]] = some[0][i];
-          }
-        });
-    return evaluation.metrics(List.of(scores));
+    Score[][] scores = new Scorer(model).score(evaluation.requests(), List.of(Variant.INTACT));
+    return evaluation.metrics(List.of(scores[0]));
   }
 
   private static List<JsonNode> golden(String file) throws IOException {

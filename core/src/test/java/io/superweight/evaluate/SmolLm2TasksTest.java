@@ -142,17 +142,6 @@ class SmolLm2TasksTest {
   }
 
   private Score[] scores(List<Request> requests) {
-    Score[] scores = new Score[requests.size()];
-    Scorer scorer = new Scorer(model);
-    scorer.score(
-        requests,
-        scorer.batches(requests),
-        List.of(Variant.INTACT),
-        (batch, computed) -> {
-          for (int i = 0; i < batch.length; i++) {
-            scores[batch[i]] = computed[0][i];
-          }
-        });
-    return scores;
+    return new Scorer(model).score(requests, List.of(Variant.INTACT))[0];
   }
 }

@@ -8,11 +8,13 @@ import io.superweight.checkpoint.Checkpoints;
 import io.superweight.compute.Device;
 import io.superweight.compute.cpu.CpuDevice;
 import io.superweight.evaluate.Request;
+import io.superweight.evaluate.Score;
 import io.superweight.evaluate.Scorer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
 import java.util.stream.Stream;
@@ -55,17 +57,10 @@ class ScorerGoldenTest {
         Device device = CpuDevice.create(2);
         Transformer model =
             Transformer.load(checkpoint, GoldenFixturesTest.asGoldenWasMade(checkpoint), device)) {
-      Scorer scorer = new Scorer(model);
-      double[] sums = new double[requests.size()];
-      scorer.score(
-          requests,
-          scorer.batches(requests),
-          List.of(Variant.INTACT),
-          (indices, scores) -> {
-            for (int i = 0; i < indices.length; i++) {
-              sums[indices[i]] = scores[0][i].logProbability();
-            }
-          });
+      double[] sums =
+          Arrays.stream(new Scorer(model).score(requests, List.of(Variant.INTACT))[0])
+              .mapToDouble(Score::logProbability)
+              .toArray();
       double worst = 0;
       for (int p = 0; p < sums.length; p++) {
         double expected =

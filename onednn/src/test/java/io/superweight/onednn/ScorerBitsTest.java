@@ -74,24 +74,6 @@ class ScorerBitsTest {
     return requests;
   }
 
-  private static Score[][] score(
-      Transformer model, List<Request> requests, List<Variant> variants) {
-    Scorer scorer = new Scorer(model);
-    Score[][] all = new Score[variants.size()][requests.size()];
-    scorer.score(
-        requests,
-        scorer.batches(requests),
-        variants,
-        (batch, scores) -> {
-          for (int v = 0; v < all.length; v++) {
-            for (int i = 0; i < batch.length; i++) {
-              all[v][batch[i]] = scores[v][i];
-            }
-          }
-        });
-    return all;
-  }
-
   @ParameterizedTest
   @EnumSource(Precision.class)
   void aVariantScoresTheSameBitsAloneAndBesideOthers(Precision precision) {
@@ -100,11 +82,11 @@ class ScorerBitsTest {
         precision,
         model -> {
           List<Request> requests = requests(model);
-          Score[][] together = score(model, requests, VARIANTS);
+          Score[][] together = new Scorer(model).score(requests, VARIANTS);
           for (int v = 0; v < VARIANTS.size(); v++) {
             assertThat(together[v])
                 .as(VARIANTS.get(v).name())
-                .isEqualTo(score(model, requests, List.of(VARIANTS.get(v)))[0]);
+                .isEqualTo(new Scorer(model).score(requests, List.of(VARIANTS.get(v)))[0]);
           }
           assertThat(together[2]).isNotEqualTo(together[0]);
         });
@@ -117,7 +99,7 @@ class ScorerBitsTest {
       with(
           threads,
           Precision.F32,
-          model -> runs.add(score(model, requests(model), VARIANTS.subList(1, 3))));
+          model -> runs.add(new Scorer(model).score(requests(model), VARIANTS.subList(1, 3))));
     }
     assertThat(runs.get(1)).isDeepEqualTo(runs.get(0));
   }
@@ -133,8 +115,8 @@ class ScorerBitsTest {
           for (Request request : requests) {
             apart.add(new Request(apart.size(), 0, request.tokens(), request.from()));
           }
-          Score[] shared = score(model, requests, VARIANTS)[0];
-          Score[] alone = score(model, apart, VARIANTS)[0];
+          Score[] shared = new Scorer(model).score(requests, VARIANTS)[0];
+          Score[] alone = new Scorer(model).score(apart, VARIANTS)[0];
           for (int r = 0; r < shared.length; r++) {
             assertThat(shared[r].logProbability())
                 .isCloseTo(
