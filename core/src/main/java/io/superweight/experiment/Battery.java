@@ -217,6 +217,27 @@ public record Battery(
     return facts;
   }
 
+  /** What the models of a sweep say of themselves, each once. */
+  static List<Fact> notes(String name, SweepResult result) {
+    return result.models().stream()
+        .flatMap(model -> model.notes().stream())
+        .distinct()
+        .map(note -> new Fact(name, note))
+        .toList();
+  }
+
+  /**
+   * How intervals were drawn.
+   *
+   * @param from what: {@code bootstrap over documents}
+   * @param more behind it, or nothing
+   */
+  static Fact intervals(String from, String more) {
+    return new Fact(
+        "intervals",
+        "95 %, " + from + ", " + SweepResult.RESAMPLES + " draws, seed " + SweepResult.SEED + more);
+  }
+
   /** What was not read, and what BOS means for tasks. */
   List<String> differences(Subject subject) {
     List<String> differences = new ArrayList<>();

@@ -345,13 +345,7 @@ public record EightBits(
 
   private List<Fact> protocol() {
     List<Fact> facts = new ArrayList<>(Battery.facts(result));
-    facts.add(
-        new Fact(
-            "intervals",
-            "95 %, paired bootstrap over windows, "
-                + SweepResult.RESAMPLES
-                + " draws, seed "
-                + SweepResult.SEED));
+    facts.add(Battery.intervals("paired bootstrap over windows", ""));
     return facts;
   }
 }

@@ -364,10 +364,7 @@ public record FourBits(
 
   private List<Fact> protocol() {
     List<Fact> facts = new ArrayList<>(Battery.facts(result));
-    result.models().stream()
-        .flatMap(model -> model.notes().stream())
-        .distinct()
-        .forEach(note -> facts.add(new Fact("quantization", note)));
+    facts.addAll(Battery.notes("quantization", result));
     return facts;
   }
 }

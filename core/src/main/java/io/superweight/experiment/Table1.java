@@ -510,18 +510,8 @@ public record Table1(
 
   private List<Fact> protocol() {
     List<Fact> facts = new ArrayList<>(Battery.facts(result));
-    result.models().stream()
-        .flatMap(model -> model.notes().stream())
-        .distinct()
-        .forEach(note -> facts.add(new Fact("edit", note)));
-    facts.add(
-        new Fact(
-            "intervals",
-            "95 %, bootstrap over documents, "
-                + SweepResult.RESAMPLES
-                + " draws, seed "
-                + SweepResult.SEED
-                + "; of AVG ± 1.96 standard errors"));
+    facts.addAll(Battery.notes("edit", result));
+    facts.add(Battery.intervals("bootstrap over documents", "; of AVG ± 1.96 standard errors"));
     return facts;
   }
 }
