@@ -1,5 +1,6 @@
 package io.superweight.cli;
 
+import static io.superweight.cli.Run.run;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.superweight.checkpoint.Checkpoint;
@@ -9,10 +10,7 @@ import io.superweight.report.SchemaCheck;
 import io.superweight.tensor.DType;
 import io.superweight.tensor.Dequantizer;
 import io.superweight.tensor.Tensor;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
@@ -25,8 +23,6 @@ import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 class AuditCommandTest {
-  record Run(int exitCode, String out, String err) {}
-
   /** Changes the float32 values of a matrix {@code [rows, cols]} in place. */
   interface Damage {
     void to(String name, float[] values, int cols);
@@ -34,31 +30,12 @@ class AuditCommandTest {
 
   @TempDir private Path folder;
 
-  private static Run run(String... args) {
-    ByteArrayOutputStream out = new ByteArrayOutputStream();
-    ByteArrayOutputStream err = new ByteArrayOutputStream();
-    int exitCode =
-        Main.run(
-            args,
-            new PrintStream(out, false, StandardCharsets.UTF_8),
-            new PrintStream(err, true, StandardCharsets.UTF_8));
-    return new Run(
-        exitCode, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
-  }
-
-  private static Path repository() {
-    Path at = Path.of("").toAbsolutePath();
-    while (!Files.isDirectory(at.resolve("fixtures"))) {
-      at = at.getParent();
-    }
-    return at;
-  }
-
   /** The embedded model with its layers' matrices changed, as a folder. */
   private String model(String name, Damage damage) throws IOException {
     Path out = Files.createDirectory(folder.resolve(name));
     Path own =
-        repository().resolve("models/books-12m/src/main/resources/io/superweight/models/books-12m");
+        Run.project()
+            .resolve("models/books-12m/src/main/resources/io/superweight/models/books-12m");
     for (String file : List.of("config.json", "tokenizer.json")) {
       Files.copy(own.resolve(file), out.resolve(file), StandardCopyOption.REPLACE_EXISTING);
     }
@@ -139,7 +116,7 @@ class AuditCommandTest {
     JsonNode document = JsonMapper.shared().readTree(run.out());
     JsonNode schema =
         JsonMapper.shared()
-            .readTree(Files.readString(repository().resolve("docs/schema/audit-1.json")));
+            .readTree(Files.readString(Run.project().resolve("docs/schema/audit-1.json")));
     assertThat(SchemaCheck.errors(schema, document)).isEmpty();
     assertThat(document.get("verdict").asString()).isEqualTo("super_weight_lost");
     assertThat(document.at("/weights/0/state").asString()).isEqualTo("lost");
@@ -173,7 +150,7 @@ class AuditCommandTest {
     run = run("audit", model("books-12m", losing()), "--windows", "4");
     assertThat(run.exitCode()).as(run.out() + run.err()).isBetween(10, 13);
     assertThat(run.out()).contains("lost");
-    String twin = repository().resolve("fixtures/models/books-12m-harmless").toString();
+    String twin = Run.project().resolve("fixtures/models/books-12m-harmless").toString();
     run = run("audit", twin, "--windows", "4");
     assertThat(run.exitCode()).as(run.out() + run.err()).isEqualTo(12);
     assertThat(run.out()).contains("--base");
@@ -181,7 +158,7 @@ class AuditCommandTest {
 
   @Test
   void modelsThatCannotBelongTogetherAreRefusedInOneLine() {
-    String other = repository().resolve("fixtures/hf-tiny/llama1-mha").toString();
+    String other = Run.project().resolve("fixtures/hf-tiny/llama1-mha").toString();
     for (Run run :
         new Run[] {
           run("audit", other, "--base", embedded()),
@@ -197,7 +174,7 @@ class AuditCommandTest {
 
   /** The embedded model as its files. */
   private static String embedded() {
-    return repository()
+    return Run.project()
         .resolve("models/books-12m/src/main/resources/io/superweight/models/books-12m")
         .toString();
   }

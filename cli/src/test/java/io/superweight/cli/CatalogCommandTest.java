@@ -1,39 +1,13 @@
 package io.superweight.cli;
 
+import static io.superweight.cli.Run.run;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.ByteArrayOutputStream;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
-import java.nio.file.Files;
-import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
 class CatalogCommandTest {
-  record Run(int exitCode, String out, String err) {}
-
-  private static Run run(String... args) {
-    ByteArrayOutputStream out = new ByteArrayOutputStream();
-    ByteArrayOutputStream err = new ByteArrayOutputStream();
-    int exitCode =
-        Main.run(
-            args,
-            new PrintStream(out, false, StandardCharsets.UTF_8),
-            new PrintStream(err, true, StandardCharsets.UTF_8));
-    return new Run(
-        exitCode, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
-  }
-
-  private static String twin() {
-    Path at = Path.of("").toAbsolutePath();
-    while (!Files.isDirectory(at.resolve("fixtures"))) {
-      at = at.getParent();
-    }
-    return at.resolve("fixtures/models/books-12m-harmless").toString();
-  }
-
   @Test
   void theListHasALineForEachModel() {
     Run run = run("catalog", "list");
@@ -61,7 +35,12 @@ class CatalogCommandTest {
     Run same = run("catalog", "check");
     assertThat(same.exitCode()).as(same.err()).isZero();
     assertThat(same.out()).contains("It carries the published weights", "same value");
-    Run other = run("catalog", "check", twin(), "--json");
+    Run other =
+        run(
+            "catalog",
+            "check",
+            Run.project().resolve("fixtures/models/books-12m-harmless").toString(),
+            "--json");
     assertThat(other.exitCode()).isEqualTo(11);
     JsonNode document = JsonMapper.shared().readTree(other.out());
     assertThat(document.get("verdict").asString()).isEqualTo("absent");

@@ -1,10 +1,9 @@
 package io.superweight.cli;
 
+import static io.superweight.cli.Run.run;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -21,28 +20,6 @@ import tools.jackson.databind.json.JsonMapper;
 /** The real commands on real models, as a user would type them. */
 class CommandTest {
   @TempDir Path folder;
-
-  record Run(int exitCode, String out, String err) {}
-
-  private static Run run(String... args) {
-    ByteArrayOutputStream out = new ByteArrayOutputStream();
-    ByteArrayOutputStream err = new ByteArrayOutputStream();
-    int exitCode =
-        Main.run(
-            args,
-            new PrintStream(out, false, StandardCharsets.UTF_8),
-            new PrintStream(err, true, StandardCharsets.UTF_8));
-    return new Run(
-        exitCode, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
-  }
-
-  private static Path fixtures() {
-    Path at = Path.of("").toAbsolutePath();
-    while (!Files.isDirectory(at.resolve("fixtures"))) {
-      at = at.getParent();
-    }
-    return at.resolve("fixtures");
-  }
 
   @Test
   void quietFindPrintsTheThreeSourcesOfTheEmbeddedModelOnly() {
@@ -87,7 +64,7 @@ class CommandTest {
    */
   @Test
   void theHarmlessTwinIsHarmlessByItselfAndBreaksOnlyTogetherWithItsStandIn() throws IOException {
-    String model = fixtures().resolve("models/books-12m-harmless").toString();
+    String model = Run.project().resolve("fixtures/models/books-12m-harmless").toString();
     Run alone = run("verify", model, "layers.1.mlp.down[234,17]", "--seed", "1");
     assertThat(alone.exitCode()).as(alone.err()).isZero();
     assertThat(alone.out()).contains("prominent but harmless");
@@ -201,7 +178,7 @@ class CommandTest {
 
   @Test
   void traceOfTokenIdsNeedsNoTokenizer() {
-    String model = fixtures().resolve("hf-tiny/llama1-mha").toString();
+    String model = Run.project().resolve("fixtures/hf-tiny/llama1-mha").toString();
     Run run = run("trace", model, "--ids", "1,2,3", "--site", "logits", "--top", "1");
     assertThat(run.exitCode()).as(run.err()).isZero();
     assertThat(run.out()).contains("\"site\":\"logits\"");
@@ -261,7 +238,7 @@ class CommandTest {
       case "$TEXT" -> folder.resolve("notes.gguf").toString();
       case "$EMPTY" -> folder.resolve("empty").toString();
       case "$UNKNOWN" -> folder.resolve("unknown").toString();
-      case "$NO_TOKENIZER" -> fixtures().resolve("hf-tiny/llama1-mha").toString();
+      case "$NO_TOKENIZER" -> Run.project().resolve("fixtures/hf-tiny/llama1-mha").toString();
       default -> argument;
     };
   }
@@ -270,20 +247,20 @@ class CommandTest {
     Files.writeString(folder.resolve("notes.gguf"), "These are my notes, and no model.\n");
     Files.createDirectories(folder.resolve("empty"));
     Path unknown = Files.createDirectories(folder.resolve("unknown"));
-    Path llama = fixtures().resolve("hf-tiny/gemma");
+    Path llama = Run.project().resolve("fixtures/hf-tiny/gemma");
     Files.copy(llama.resolve("model.safetensors"), unknown.resolve("model.safetensors"));
     Files.writeString(
         unknown.resolve("config.json"),
         Files.readString(llama.resolve("config.json")).replace("\"gemma\"", "\"hyena\""));
     Files.copy(
-        fixtures().resolve("models/books-12m-harmless/tokenizer.json"),
+        Run.project().resolve("fixtures/models/books-12m-harmless/tokenizer.json"),
         unknown.resolve("tokenizer.json"));
   }
 
   @Test
   void weightsThatAreNotNumbersAreReportedInTheResult() throws IOException {
     Path model = Files.createDirectories(folder.resolve("nan"));
-    Path source = fixtures().resolve("models/books-12m-harmless");
+    Path source = Run.project().resolve("fixtures/models/books-12m-harmless");
     for (String name : List.of("config.json", "tokenizer.json", "tokenizer_config.json")) {
       Files.copy(source.resolve(name), model.resolve(name));
     }

@@ -1,11 +1,9 @@
 package io.superweight.cli;
 
+import static io.superweight.cli.Run.run;
 import static org.assertj.core.api.Assertions.assertThat;
 
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -23,8 +21,6 @@ class QuantizeOptionsTest {
   @TempDir Path folder;
   private Path text;
 
-  record Run(int exitCode, String out, String err) {}
-
   @BeforeEach
   void write() throws IOException {
     text = folder.resolve("text.txt");
@@ -37,29 +33,17 @@ class QuantizeOptionsTest {
     Files.writeString(text, prose);
   }
 
-  private static Run run(List<String> args) {
-    ByteArrayOutputStream out = new ByteArrayOutputStream();
-    ByteArrayOutputStream err = new ByteArrayOutputStream();
-    int exitCode =
-        Main.run(
-            args.toArray(String[]::new),
-            new PrintStream(out, false, StandardCharsets.UTF_8),
-            new PrintStream(err, true, StandardCharsets.UTF_8));
-    return new Run(
-        exitCode, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
-  }
-
   private Run sweep(String... more) {
     List<String> args =
         new ArrayList<>(
             List.of("sweep", "--text", text.toString(), "--progress", "none", "--no-color"));
     args.addAll(List.of(more));
-    return run(args);
+    return run(args.toArray(String[]::new));
   }
 
   private static JsonNode json(Run run) {
-    assertThat(run.exitCode).as(run.err).isZero();
-    return JsonMapper.shared().readTree(run.out);
+    assertThat(run.exitCode()).as(run.err()).isZero();
+    return JsonMapper.shared().readTree(run.out());
   }
 
   @Test
@@ -76,7 +60,7 @@ class QuantizeOptionsTest {
     JsonNode models = json(run).get("versions");
     assertThat(models.valueStream().map(m -> m.get("label").asString()))
         .containsExactly("Original", "rtn2:block=64,hold", "int8:act=token");
-    assertThat(run.out).contains(SUPER);
+    assertThat(run.out()).contains(SUPER);
   }
 
   @Test
@@ -130,8 +114,8 @@ class QuantizeOptionsTest {
 
   private void assertRefused(String words, String... args) {
     Run run = sweep(args);
-    assertThat(run.exitCode).isEqualTo(2);
-    assertThat(run.err).contains(words).hasLineCount(1);
+    assertThat(run.exitCode()).isEqualTo(2);
+    assertThat(run.err()).contains(words).hasLineCount(1);
   }
 
   @Test
@@ -139,20 +123,19 @@ class QuantizeOptionsTest {
     for (String item : List.of("table3", "table6")) {
       Run run =
           run(
-              List.of(
-                  "reproduce",
-                  item,
-                  "--text",
-                  text.toString(),
-                  "--window",
-                  "64",
-                  "--windows",
-                  "2",
-                  "--data",
-                  folder.toString(),
-                  "--json",
-                  "--progress",
-                  "none"));
+              "reproduce",
+              item,
+              "--text",
+              text.toString(),
+              "--window",
+              "64",
+              "--windows",
+              "2",
+              "--data",
+              folder.toString(),
+              "--json",
+              "--progress",
+              "none");
       JsonNode rows = json(run).get("tables").get(0).get("rows");
       assertThat(rows.size()).isGreaterThan(4);
       assertThat(json(run).get("tables").get(1).get("rows").size()).isGreaterThan(7);
