@@ -2,10 +2,12 @@ package io.superweight.cli;
 
 import io.superweight.InputException;
 import io.superweight.catalog.Catalog;
+import io.superweight.convert.HeldFile;
 import io.superweight.edit.EditedModel;
 import io.superweight.edit.Edits;
 import io.superweight.edit.WeightSelector;
 import io.superweight.model.Coordinate;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashMap;
@@ -36,6 +38,14 @@ final class EditOptions {
       paramLabel = "WEIGHTS=VALUE",
       description = "Give weights a value. Repeatable")
   private List<String> set = new ArrayList<>();
+
+  @Option(
+      names = "--put-back",
+      paramLabel = "FILE",
+      description =
+          "Give weights the values that quantize kept beside a model, in superweight-held.json, because its format "
+              + "does not give them back. Nothing else applies that file")
+  private Path putBack;
 
   @Option(
       names = {"--scale", "--factors"},
@@ -71,6 +81,7 @@ final class EditOptions {
   boolean given() {
     return !zero.isEmpty()
         || !set.isEmpty()
+        || putBack != null
         || !scale.isEmpty()
         || !pruneTop.isEmpty()
         || !weights.isEmpty()
@@ -123,6 +134,11 @@ final class EditOptions {
       float value = (float) number(after(one), "--set");
       put(values, of, value);
       words.add(described(of) + " = " + after(one));
+    }
+    if (putBack != null) {
+      Map<Coordinate, Float> held = HeldFile.read(putBack);
+      held.forEach((weight, value) -> put(values, List.of(weight), value));
+      words.add(described(List.copyOf(held.keySet())) + " put back");
     }
     List<String> factors = new ArrayList<>();
     for (String one : scale) {

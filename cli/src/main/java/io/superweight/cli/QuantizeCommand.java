@@ -9,6 +9,7 @@ import io.superweight.convert.Export;
 import io.superweight.convert.FolderContent;
 import io.superweight.convert.GgufContent;
 import io.superweight.convert.GgufExport;
+import io.superweight.convert.HeldFile;
 import io.superweight.convert.HeldWeights;
 import io.superweight.convert.PackedChoice;
 import io.superweight.convert.SafetensorsExport;
@@ -243,6 +244,14 @@ final class QuantizeCommand implements Runnable {
       SafetensorsExport export =
           SafetensorsExport.packed(content, choice, plain, exact ? kept : Map.of());
       finish(export, kept, terminal, progress);
+      if (export.outcomes(kept.values()).stream().anyMatch(one -> one.stored() != one.value())) {
+        terminal
+            .out()
+            .println(
+                "    what does not come back exactly is in its "
+                    + HeldFile.NAME
+                    + ", which eval and sweep apply by --put-back");
+      }
     }
   }
 

@@ -10,13 +10,18 @@ import io.superweight.edit.EditedModel;
 import io.superweight.edit.Edits;
 import io.superweight.edit.WeightSelector;
 import io.superweight.model.Coordinate;
+import io.superweight.model.ScalarEdit;
 import io.superweight.model.Transformer;
 import io.superweight.models.Books12m;
+import java.io.IOException;
 import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import picocli.CommandLine;
@@ -73,6 +78,17 @@ class EditOptionsTest {
     assertThat(models.get(3).variant().edits())
         .hasSizeGreaterThan(500)
         .noneMatch(e -> e.coordinate().equals(A) || e.coordinate().equals(B));
+  }
+
+  @Test
+  void valuesThatQuantizeKeptAreGivenBack(@TempDir Path folder) throws IOException {
+    Path file = folder.resolve("superweight-held.json");
+    Files.writeString(file, "{\"held\":[{\"weight\":\"" + A + "\",\"value\":0.75}]}");
+
+    List<EditedModel> models = models("--put-back", file.toString());
+
+    assertThat(models.getLast().label()).isEqualTo(A + " put back");
+    assertThat(models.getLast().variant().edits()).containsExactly(new ScalarEdit(A, 0.75f));
   }
 
   @Test

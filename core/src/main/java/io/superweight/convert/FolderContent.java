@@ -205,6 +205,14 @@ public record FolderContent(
     return tensors.stream().filter(t -> t.name().equals(name)).findFirst().orElseThrow();
   }
 
+  /** A weight by its coordinate in the folder, whose rows may stand in another order. */
+  Coordinate written(Coordinate weight) {
+    Place place = places.get(weight.part());
+    long fused = weight.part().endsWith(".up") ? place.row().applyAsLong(0) : 0;
+    long row = place.row().applyAsLong(weight.row()) - fused;
+    return new Coordinate(weight.part(), Math.toIntExact(row), weight.col());
+  }
+
   /**
    * Where a weight of the model lies.
    *

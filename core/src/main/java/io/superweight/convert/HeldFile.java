@@ -1,11 +1,18 @@
 package io.superweight.convert;
 
+import io.superweight.InputException;
 import io.superweight.model.Coordinate;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import tools.jackson.core.JacksonException;
+import tools.jackson.databind.JsonNode;
+import tools.jackson.databind.json.JsonMapper;
 
 /**
  * Held weights that a format cannot give back exactly, in a file beside the model: {@code
@@ -39,5 +46,48 @@ public final class HeldFile {
     document.put("version", 1);
     document.put("held", lost);
     return Optional.of(SafetensorsExport.json(document));
+  }
+
+  /**
+   * The weights of such a file and the values that they had.
+   *
+   * @throws InputException of kind NOT_FOUND or MALFORMED where it is none
+   */
+  public static Map<Coordinate, Float> read(Path file) {
+    JsonNode document;
+    try {
+      document = JsonMapper.shared().readTree(Files.readAllBytes(file));
+    } catch (IOException e) {
+      throw new InputException(
+          InputException.Kind.NOT_FOUND,
+          file
+              + " cannot be read ("
+              + e.getMessage()
+              + "); name a "
+              + NAME
+              + " that quantize wrote",
+          e);
+    } catch (JacksonException e) {
+      throw malformed(file, e);
+    }
+    Map<Coordinate, Float> values = new LinkedHashMap<>();
+    for (JsonNode one : document.path("held")) {
+      if (!one.path("weight").isString() || !one.path("value").isNumber()) {
+        throw malformed(file, null);
+      }
+      values.put(
+          Coordinate.parse(one.path("weight").asString()), (float) one.path("value").asDouble());
+    }
+    if (values.isEmpty()) {
+      throw malformed(file, null);
+    }
+    return values;
+  }
+
+  private static InputException malformed(Path file, Exception cause) {
+    return new InputException(
+        InputException.Kind.MALFORMED,
+        file + " names no held weights; name a " + NAME + " that quantize wrote",
+        cause);
   }
 }

@@ -113,7 +113,8 @@ final class HubConfig {
     for (Map.Entry<String, Object> entry : config.values().entrySet()) {
       String key = key(entry.getKey());
       if (!key.isEmpty()) {
-        out.put(key, entry.getValue());
+        boolean whole = key.equals("query_pre_attn_scalar"); // Gemma's class takes no fraction
+        out.put(key, whole ? (Object) config.count(key) : entry.getValue());
       }
     }
     biases();

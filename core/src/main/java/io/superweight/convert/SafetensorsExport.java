@@ -19,6 +19,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import java.util.stream.Stream;
 import tools.jackson.databind.SerializationFeature;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -150,7 +151,7 @@ public final class SafetensorsExport implements Export {
     Function<Element, HeldWeights.Outcome> outcome =
         element -> outcome(content.tensor(element.tensor()), forms.get(element.tensor()), element);
     Map<Coordinate, HeldWeights.Outcome> kept = new LinkedHashMap<>();
-    held.forEach((weight, element) -> kept.put(weight, outcome.apply(element)));
+    held.forEach((weight, element) -> kept.put(content.written(weight), outcome.apply(element)));
     HeldFile.of(kept).ifPresent(bytes -> files.put(HeldFile.NAME, bytes));
     return new SafetensorsExport(content, files, parts, "packed " + forms, outcome);
   }
@@ -345,6 +346,20 @@ public final class SafetensorsExport implements Export {
     return absolute.resolveSibling("." + absolute.getFileName() + ".draft");
   }
 
+  /** What an earlier attempt with other options left. */
+  private void removeOthers(Path folder) throws IOException {
+    List<Path> all;
+    try (Stream<Path> there = Files.list(folder)) {
+      all = there.toList();
+    }
+    for (Path one : all) {
+      String name = one.getFileName().toString();
+      if (!name.equals(WEIGHTS) && !files.containsKey(name)) {
+        Files.delete(one);
+      }
+    }
+  }
+
   /** Writes a folder: it appears under its name when all is in it. */
   @Override
   public long write(Path target, int threads, Listener listener) {
@@ -353,6 +368,7 @@ public final class SafetensorsExport implements Export {
       Files.createDirectories(folder);
       Path weights = folder.resolve(WEIGHTS);
       long resumed = file.write(weights, threads, listener);
+      removeOthers(folder);
       for (Map.Entry<String, byte[]> small : files.entrySet()) {
         Files.write(folder.resolve(small.getKey()), small.getValue());
       }

@@ -190,6 +190,35 @@ class PackedIntegersTest {
     assertThat(last.get("tensor").asString()).isEqualTo(NAME);
     assertThat((float) last.get("value").asDouble()).isEqualTo(row[6]);
     assertThat((float) last.get("stored").asDouble()).isNotEqualTo(row[6]);
+    assertThat(HeldFile.read(folder.resolve("packed").resolve(HeldFile.NAME)))
+        .containsEntry(Coordinate.down(0, 2, 6), row[6]);
+  }
+
+  @Test
+  void whatAnAttemptWithOtherOptionsLeftIsNotInTheFolder() throws IOException {
+    FolderContent content = content(DType.BF16, 4, 64);
+    Path draft = Files.createDirectory(folder.resolve(".packed.draft"));
+    Files.writeString(draft.resolve(HeldFile.NAME), "{}");
+
+    write(content, choice(8, OptionalInt.empty()), Map.of()).close();
+
+    try (Stream<Path> files = Files.list(folder.resolve("packed"))) {
+      assertThat(files.map(file -> file.getFileName().toString()))
+          .containsExactlyInAnyOrder("config.json", "model.safetensors");
+    }
+    assertThat(draft).doesNotExist();
+  }
+
+  @Test
+  void aFileThatNamesNoHeldWeightsIsRefused() throws IOException {
+    Path file = folder.resolve("a.json");
+    for (String text : List.of("{}", "[", "{\"held\":[{\"weight\":3}]}")) {
+      Files.writeString(file, text);
+      assertThatThrownBy(() -> HeldFile.read(file))
+          .isInstanceOf(InputException.class)
+          .hasMessage(
+              file + " names no held weights; name a superweight-held.json that quantize wrote");
+    }
   }
 
   @Test
