@@ -161,8 +161,7 @@ final class AuditCommand implements Callable<Integer> {
     PrintStream out = terminal.out();
     Look look = new Look(terminal.color());
     int width = Math.clamp(terminal.columns(), 40, 132);
-    out.println(look.strong(Columns.cut(Shown.text(facts.name()), width)));
-    out.println(look.faint(Columns.cut(Shown.text(facts.summary()), width)));
+    Lines.title(facts, look, width, out);
     base.ifPresent(b ->
         out.println(
             look.faint(
@@ -171,7 +170,7 @@ final class AuditCommand implements Callable<Integer> {
                     width))));
     out.println();
     String verdict = sentenceCase(audit.verdict().text());
-    wrapped(
+    Lines.paragraph(
         (audit.verdict().exitCode() == 0 ? look.strong(verdict) : look.alarm(verdict))
             + ": "
             + audit.sentence(),
@@ -216,7 +215,7 @@ final class AuditCommand implements Callable<Integer> {
     predictions(audit, look, width, out);
     Audit.Protocol p = audit.protocol();
     out.println();
-    wrapped(
+    Lines.paragraph(
         look.faint(
             "Super weights: "
                 + switch (audit.origin()) {
@@ -235,7 +234,7 @@ final class AuditCommand implements Callable<Integer> {
                 + " nats a token or perplexity above × "
                 + Numerals.trimmed(p.mostRatio())
                 + "; digest "
-                + facts.digest().substring(0, 16)
+                + facts.shortDigest()
                 + "; "
                 + facts.device()),
         width,
@@ -314,9 +313,5 @@ final class AuditCommand implements Callable<Integer> {
 
   private static String sentenceCase(String text) {
     return Character.toUpperCase(text.charAt(0)) + text.substring(1);
-  }
-
-  private static void wrapped(String text, int width, PrintStream out) {
-    Columns.wrap(text, Math.min(width, 110)).forEach(out::println);
   }
 }

@@ -71,8 +71,7 @@ final class CardCommand implements Runnable {
   private static void print(Card card, ModelFacts facts, Terminal terminal) {
     Look look = new Look(terminal.color());
     int width = Math.clamp(terminal.columns(), 40, 132);
-    terminal.out().println(look.strong(Columns.cut(Shown.text(facts.name()), width)));
-    terminal.out().println(look.faint(Columns.cut(Shown.text(facts.summary()), width)));
+    Lines.title(facts, look, width, terminal.out());
     terminal.out().println();
     Columns.wrap(card.sentence(), Math.min(width, 110)).forEach(terminal.out()::println);
     terminal.out().println();
@@ -121,7 +120,7 @@ final class CardCommand implements Runnable {
             + facts.dtype()
             + ", computed in float32; INT8 steps: the median in steps of a scale for the whole tensor, under 0.5 "
             + "most values become 0; digest "
-            + facts.digest().substring(0, 16)
+            + facts.shortDigest()
             + "; "
             + facts.device();
     Columns.wrap(how, Math.min(width, 110)).forEach(l -> terminal.out().println(look.faint(l)));

@@ -368,8 +368,7 @@ final class CatalogCommand implements Runnable {
       PrintStream out = terminal.out();
       Look look = new Look(terminal.color());
       int width = width(terminal);
-      out.println(look.strong(Columns.cut(Shown.text(facts.name()), width)));
-      out.println(look.faint(Columns.cut(Shown.text(facts.summary()), width)));
+      Lines.title(facts, look, width, out);
       out.println();
       if (found.isEmpty()) {
         wrapped(
@@ -422,7 +421,7 @@ final class CatalogCommand implements Runnable {
                   + ", found by "
                   + check.match().likeness().name().toLowerCase(Locale.ROOT)
                   + "; rank by magnitude in its matrix, prominent: among the 16 largest; digest "
-                  + facts.digest().substring(0, Math.min(16, facts.digest().length()))
+                  + facts.shortDigest()
                   + "."),
           "",
           width,

@@ -118,8 +118,7 @@ final class EvalCommand implements Runnable {
     PrintStream out = terminal.out();
     Look look = new Look(terminal.color());
     int width = Math.clamp(terminal.columns(), 40, 132);
-    out.println(look.strong(Columns.cut(Shown.text(facts.name()), width)));
-    out.println(look.faint(Columns.cut(Shown.text(facts.summary()), width)));
+    Lines.title(facts, look, width, out);
     out.println();
     Table table =
         new Table()
@@ -153,25 +152,22 @@ final class EvalCommand implements Runnable {
     }
     table.render(width, look).forEach(out::println);
     for (int m = 0; m < result.models().size(); m++) {
-      average(result, m).ifPresent(line -> wrapped(line, width, out));
+      average(result, m).ifPresent(line -> Lines.paragraph(line, width, out));
     }
     out.println();
     for (SweepResult.Part part : result.parts()) {
       Protocol p = part.protocol();
-      wrapped(look.faint(protocol(part.name(), p)), width, out);
-      p.notes().forEach(note -> wrapped(look.warning(part.name() + ": " + note), width, out));
+      Lines.paragraph(look.faint(protocol(part.name(), p)), width, out);
+      p.notes()
+          .forEach(note -> Lines.paragraph(look.warning(part.name() + ": " + note), width, out));
     }
     result
         .models()
-        .forEach(edited -> edited.notes().forEach(note -> wrapped(look.warning(note), width, out)));
-    wrapped(
+        .forEach(edited ->
+            edited.notes().forEach(note -> Lines.paragraph(look.warning(note), width, out)));
+    Lines.paragraph(
         look.faint(
-            "Weights "
-                + facts.dtype()
-                + "; digest "
-                + facts.digest().substring(0, 16)
-                + "; "
-                + facts.device()),
+            "Weights " + facts.dtype() + "; digest " + facts.shortDigest() + "; " + facts.device()),
         width,
         out);
   }
@@ -245,9 +241,5 @@ final class EvalCommand implements Runnable {
     return metric.link() == Metric.Link.EXP && Math.abs(value) >= 1e6
         ? Numerals.value(value)
         : String.format(Locale.ROOT, "%,.4f", value);
-  }
-
-  private static void wrapped(String text, int width, PrintStream out) {
-    Columns.wrap(text, Math.min(width, 110)).forEach(out::println);
   }
 }

@@ -57,7 +57,7 @@ final class ExhibitText {
     exhibit.differences().forEach(difference -> paragraph(difference, "  "));
     title("How it was measured");
     fact("command", report.command());
-    fact("model", report.model().source() + ", digest " + report.model().digest().substring(0, 16));
+    fact("model", report.model().source() + ", digest " + report.model().shortDigest());
     fact("stored as", report.model().dtype() + ", " + report.model().format());
     fact("device", report.model().device());
     fact(

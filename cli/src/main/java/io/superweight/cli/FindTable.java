@@ -41,8 +41,7 @@ final class FindTable {
   }
 
   private void print() {
-    out.println(look.strong(Columns.cut(Shown.text(report.model().name()), width)));
-    out.println(look.faint(Columns.cut(Shown.text(report.model().summary()), width)));
+    Lines.title(report.model(), look, width, out);
     out.println();
     headline();
     evidence();
@@ -320,11 +319,7 @@ final class FindTable {
     title("How it was measured");
     FindResult found = report.found();
     Prompt prompt = found.prompts().getFirst();
-    fact(
-        "model",
-        report.model().source()
-            + ", digest "
-            + report.model().digest().substring(0, Math.min(16, report.model().digest().length())));
+    fact("model", report.model().source() + ", digest " + report.model().shortDigest());
     fact(
         "search",
         "rule "

@@ -1,7 +1,9 @@
 package io.superweight.cli;
 
+import io.superweight.experiment.SweepProgress;
 import io.superweight.hub.DownloadListener;
 import io.superweight.model.PassListener;
+import io.superweight.report.Numerals;
 import java.io.PrintStream;
 
 /**
@@ -82,6 +84,23 @@ final class Progress implements PassListener, DownloadListener, AutoCloseable {
     share = Math.clamp(done, 0, 1);
     shareWords = words;
     show(share, stage + ", " + words);
+  }
+
+  /** How far scoring is. */
+  void scores(SweepProgress done) {
+    String left =
+        done.secondsLeft().isPresent()
+            ? ", " + Numerals.seconds(done.secondsLeft().getAsDouble()) + " left"
+            : "";
+    share(
+        done.ofScores() == 0 ? 1 : (double) done.scores() / done.ofScores(),
+        Numerals.count(done.scores())
+            + " of "
+            + Numerals.count(done.ofScores())
+            + " scores"
+            + left
+            + ", "
+            + Shown.text(done.evaluation()));
   }
 
   /** What is said where the program is interrupted from now on. */

@@ -144,11 +144,10 @@ final class RecipeCommand implements Runnable {
     PrintStream out = terminal.out();
     Look look = new Look(terminal.color());
     int width = Math.clamp(terminal.columns(), 40, 132);
-    out.println(look.strong(Columns.cut(Shown.text(facts.name()), width)));
-    out.println(look.faint(Columns.cut(Shown.text(facts.summary()), width)));
+    Lines.title(facts, look, width, out);
     out.println();
     String verdict = recipe.verdict().text();
-    wrapped(
+    Lines.paragraph(
         look.strong(Character.toUpperCase(verdict.charAt(0)) + verdict.substring(1))
             + ": KL "
             + Numerals.value(recipe.divergence().estimate())
@@ -191,7 +190,7 @@ final class RecipeCommand implements Runnable {
       out.println("  nothing: all modules alike");
     }
     out.println();
-    wrapped(
+    Lines.paragraph(
         look.faint(
             "Each of "
                 + Numerals.counted(recipe.modules().size(), "module")
@@ -204,7 +203,7 @@ final class RecipeCommand implements Runnable {
                     ? "rounded without an importance matrix"
                     : "rounded to nearest, without the tool's calibration")
                 + "; digest "
-                + facts.digest().substring(0, 16)
+                + facts.shortDigest()
                 + "; "
                 + facts.device()),
         width,
@@ -235,9 +234,5 @@ final class RecipeCommand implements Runnable {
 
   private static String signed(double value) {
     return (value > 0 ? "+" : "") + Numerals.value(value);
-  }
-
-  private static void wrapped(String text, int width, PrintStream out) {
-    Columns.wrap(text, Math.min(width, 110)).forEach(out::println);
   }
 }

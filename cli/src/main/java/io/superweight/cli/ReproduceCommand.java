@@ -17,7 +17,6 @@ import io.superweight.experiment.Item;
 import io.superweight.experiment.Paper;
 import io.superweight.experiment.ScoreStore;
 import io.superweight.experiment.Subject;
-import io.superweight.experiment.SweepProgress;
 import io.superweight.experiment.Table1;
 import io.superweight.experiment.Table2;
 import io.superweight.find.FindOptions;
@@ -27,7 +26,6 @@ import io.superweight.find.Prompt;
 import io.superweight.find.VerificationText;
 import io.superweight.model.Coordinate;
 import io.superweight.report.ModelFacts;
-import io.superweight.report.Numerals;
 import io.superweight.report.ReproductionCsv;
 import io.superweight.report.ReproductionJson;
 import io.superweight.report.ReproductionPage;
@@ -259,11 +257,7 @@ final class ReproduceCommand implements Runnable {
               .exhibit(with.paper());
       case TABLE1 ->
           Table1.measure(
-                  subject,
-                  battery(with),
-                  with.paper(),
-                  with.scores(),
-                  p -> show(p, with.progress()))
+                  subject, battery(with), with.paper(), with.scores(), with.progress()::scores)
               .exhibit();
       case FIGURE6 -> scaled(with).figure();
       case TABLE5 -> scaled(with).table5();
@@ -275,7 +269,7 @@ final class ReproduceCommand implements Runnable {
                   with.paper(),
                   calibration(subject),
                   with.scores(),
-                  p -> show(p, with.progress()))
+                  with.progress()::scores)
               .exhibit();
       case FIGURE7 ->
           FourBits.figure7(
@@ -284,15 +278,11 @@ final class ReproduceCommand implements Runnable {
                   with.paper(),
                   calibration(subject),
                   with.scores(),
-                  p -> show(p, with.progress()))
+                  with.progress()::scores)
               .exhibit();
       case TABLE6 ->
           FourBits.table6(
-                  subject,
-                  battery(with),
-                  with.paper(),
-                  with.scores(),
-                  p -> show(p, with.progress()))
+                  subject, battery(with), with.paper(), with.scores(), with.progress()::scores)
               .exhibit();
       case CLAIMS -> claims(with);
     };
@@ -317,7 +307,7 @@ final class ReproduceCommand implements Runnable {
 
   private Figure6 scaled(Session with) {
     return Figure6.measure(
-        with.subject(), battery(with), with.paper(), with.scores(), p -> show(p, with.progress()));
+        with.subject(), battery(with), with.paper(), with.scores(), with.progress()::scores);
   }
 
   private Battery battery(Session with) {
@@ -351,22 +341,6 @@ final class ReproduceCommand implements Runnable {
             + " documents of each task and "
             + windows()
             + " windows of each text; --full reads all";
-  }
-
-  private static void show(SweepProgress done, Progress progress) {
-    String left =
-        done.secondsLeft().isPresent()
-            ? ", " + Numerals.seconds(done.secondsLeft().getAsDouble()) + " left"
-            : "";
-    progress.share(
-        done.ofScores() == 0 ? 1 : (double) done.scores() / done.ofScores(),
-        Numerals.count(done.scores())
-            + " of "
-            + Numerals.count(done.ofScores())
-            + " scores"
-            + left
-            + ", "
-            + Shown.text(done.evaluation()));
   }
 
   private List<Item> items() {

@@ -162,18 +162,6 @@ final class SweepCommand implements Runnable {
               + Numerals.count(done.ofScores())
               + " scores, the same command goes on from there");
     }
-    String left =
-        done.secondsLeft().isPresent()
-            ? ", " + Numerals.seconds(done.secondsLeft().getAsDouble()) + " left"
-            : "";
-    progress.share(
-        done.ofScores() == 0 ? 1 : (double) done.scores() / done.ofScores(),
-        Numerals.count(done.scores())
-            + " of "
-            + Numerals.count(done.ofScores())
-            + " scores"
-            + left
-            + ", "
-            + Shown.text(done.evaluation()));
+    progress.scores(done);
   }
 }

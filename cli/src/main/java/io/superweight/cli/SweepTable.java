@@ -25,21 +25,20 @@ final class SweepTable {
     Look look = new Look(terminal.color());
     int width = Math.clamp(terminal.columns(), 40, 132);
     ModelFacts facts = report.model();
-    out.println(look.strong(Columns.cut(Shown.text(facts.name()), width)));
-    out.println(look.faint(Columns.cut(Shown.text(facts.summary()), width)));
+    Lines.title(facts, look, width, out);
     for (SweepResult.Part part : report.result().parts()) {
       out.println();
       out.println(look.strong(Columns.cut(Shown.text(part.name()), width)));
       table(part).render(width, look).forEach(out::println);
-      wrapped(look.faint(protocol(part.protocol())), width, out);
+      Lines.paragraph(look.faint(protocol(part.protocol())), width, out);
     }
     out.println();
     Stream.concat(
             report.result().models().stream().flatMap(m -> m.notes().stream()),
             report.result().parts().stream().flatMap(p -> p.protocol().notes().stream()))
         .distinct()
-        .forEach(note -> wrapped(Shown.text(note), width, out));
-    wrapped(
+        .forEach(note -> Lines.paragraph(Shown.text(note), width, out));
+    Lines.paragraph(
         look.faint(
             (errors(report)
                     ? "± standard error, as the reference computes it; brackets: "
@@ -52,7 +51,7 @@ final class SweepTable {
                 + "; documents better / worse than the original, p of the sign test; weights "
                 + facts.dtype()
                 + "; digest "
-                + facts.digest().substring(0, 16)
+                + facts.shortDigest()
                 + "; "
                 + facts.device()),
         width,
@@ -165,9 +164,5 @@ final class SweepTable {
                     + " sha256 "
                     + s.sha256().substring(0, Math.min(16, s.sha256().length()))));
     return String.join("; ", words);
-  }
-
-  private static void wrapped(String text, int width, PrintStream out) {
-    Columns.wrap(text, Math.min(width, 110)).forEach(out::println);
   }
 }

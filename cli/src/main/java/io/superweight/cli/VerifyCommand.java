@@ -94,12 +94,11 @@ final class VerifyCommand implements Runnable {
     PrintStream out = terminal.out();
     Look look = new Look(terminal.color());
     int width = Math.clamp(terminal.columns(), 40, 132);
-    out.println(look.strong(Columns.cut(Shown.text(facts.name()), width)));
-    out.println(look.faint(Columns.cut(Shown.text(facts.summary()), width)));
+    Lines.title(facts, look, width, out);
     out.println();
-    proof.refusal().ifPresent(why -> wrapped("Not judged: " + why, width, out));
+    proof.refusal().ifPresent(why -> Lines.paragraph("Not judged: " + why, width, out));
     for (SetVerdict set : proof.sets()) {
-      wrapped(look.strong(set.verdict().words()) + ": " + set.sentence(), width, out);
+      Lines.paragraph(look.strong(set.verdict().words()) + ": " + set.sentence(), width, out);
       out.println();
       Table table =
           new Table()
@@ -116,7 +115,7 @@ final class VerifyCommand implements Runnable {
     }
     Verification.Protocol p = proof.protocol();
     out.println();
-    wrapped(
+    Lines.paragraph(
         look.faint(
             Numerals.count(p.scoredTokens())
                 + " tokens of "
@@ -131,7 +130,7 @@ final class VerifyCommand implements Runnable {
                 + "; weights "
                 + facts.dtype()
                 + ", computed in float32; digest "
-                + facts.digest().substring(0, 16)
+                + facts.shortDigest()
                 + "; "
                 + facts.device()),
         width,
@@ -146,9 +145,5 @@ final class VerifyCommand implements Runnable {
         .cell(Numerals.range(effect.perplexityRatio()))
         .cell(Numerals.value(effect.divergence().estimate()))
         .cell(verdict);
-  }
-
-  private static void wrapped(String text, int width, PrintStream out) {
-    Columns.wrap(text, Math.min(width, 110)).forEach(out::println);
   }
 }

@@ -94,6 +94,11 @@ public record ModelFacts(
     return last.isEmpty() || last.equals(".") ? source : last;
   }
 
+  /** The digest's first 16 digits: enough to tell models apart that one looks at. */
+  public String shortDigest() {
+    return digest.substring(0, Math.min(16, digest.length()));
+  }
+
   /** "llama, 30 layers × 576 channels, 135 M parameters, Q4_1". */
   public String summary() {
     return family
