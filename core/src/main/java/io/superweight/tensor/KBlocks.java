@@ -153,7 +153,7 @@ final class KBlocks {
       float low = minimum ? dmin * minimumCodes[j] : 0;
       float scale = scales[j];
       for (int i = 0; i < NEIGHBOURS; i++) {
-        float code = trialRatios[i] * scale + PlainGridSearch.ROUNDER - PlainGridSearch.ROUNDER;
+        float code = trialRatios[i] * scale + CommonSearch.ROUNDER - CommonSearch.ROUNDER;
         trialScales[i] = trialUnits[i] * code;
         trialMinima[i] = low;
       }

@@ -1,49 +1,11 @@
 package io.superweight.tensor;
 
 /** One trial after the other. */
-final class PlainGridSearch implements GridSearch {
-  static final float ROUNDER = 0x1.8p23f;
-
-  private float scale;
-  private float minimum;
-
-  @Override
-  public float scale() {
-    return scale;
-  }
-
-  @Override
-  public float minimum() {
-    return minimum;
-  }
-
+final class PlainGridSearch extends CommonSearch {
   @Override
   public void affine(
       float[] x, int at, float[] weights, int weightsAt, int levels, float[] steps, int fromZero) {
-    float min = 0;
-    float max = x[at];
-    for (int i = 0; i < 32; i++) {
-      min = Math.min(min, x[at + i]);
-      max = Math.max(max, x[at + i]);
-    }
-    float sumW = 0;
-    float sumX = 0;
-    float oddW = 0;
-    float oddX = 0;
-    for (int i = 0; i < 32; i += 2) { // two sums, so that none waits for the one before
-      float even = weights[weightsAt + i];
-      float odd = weights[weightsAt + i + 1];
-      sumW += even;
-      oddW += odd;
-      sumX = Math.fma(even, x[at + i], sumX);
-      oddX = Math.fma(odd, x[at + i + 1], oddX);
-    }
-    sumW += oddW;
-    sumX += oddX;
-    scale = 0;
-    minimum = -min;
-    float range = max - min;
-    if (!(range > 0)) {
+    if (!beginAffine(x, at, weights, weightsAt)) {
       return;
     }
     float best = Float.POSITIVE_INFINITY;
@@ -88,14 +50,8 @@ final class PlainGridSearch implements GridSearch {
 
   @Override
   public void symmetric(float[] x, int at, int levels, float[] steps) {
-    float extreme = 0;
-    for (int i = 0; i < 16; i++) {
-      if (Math.abs(x[at + i]) > Math.abs(extreme)) {
-        extreme = x[at + i];
-      }
-    }
-    scale = 0;
-    if (Math.abs(extreme) < 1e-15f) {
+    float extreme = beginSymmetric(x, at);
+    if (extreme == 0) {
       return;
     }
     float perLevel = -1 / extreme;

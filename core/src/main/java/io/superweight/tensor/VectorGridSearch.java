@@ -6,13 +6,12 @@ import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
 /** A trial to each lane: no sum crosses lanes, so the bits are those of {@link PlainGridSearch}. */
-final class VectorGridSearch implements GridSearch {
+final class VectorGridSearch extends CommonSearch {
   private static final VectorSpecies<Float> SPECIES =
       FloatVector.SPECIES_PREFERRED.length() > 16
           ? FloatVector.SPECIES_512
           : FloatVector.SPECIES_PREFERRED;
   private static final int LANES = SPECIES.length();
-  private static final float ROUNDER = PlainGridSearch.ROUNDER;
 
   /** As many trials as fill vectors; the last one is repeated. */
   private static final int TRIALS = (KBlocks.TRIALS + LANES - 1) / LANES * LANES;
@@ -22,46 +21,11 @@ final class VectorGridSearch implements GridSearch {
   private final float[] errors = new float[TRIALS];
   private final float[] scales = new float[TRIALS];
   private final float[] minima = new float[TRIALS];
-  private float scale;
-  private float minimum;
-
-  @Override
-  public float scale() {
-    return scale;
-  }
-
-  @Override
-  public float minimum() {
-    return minimum;
-  }
 
   @Override
   public void affine(
       float[] x, int at, float[] weights, int weightsAt, int levels, float[] steps, int fromZero) {
-    float min = 0;
-    float max = x[at];
-    for (int i = 0; i < 32; i++) {
-      min = Math.min(min, x[at + i]);
-      max = Math.max(max, x[at + i]);
-    }
-    float sumW = 0;
-    float sumX = 0;
-    float oddW = 0;
-    float oddX = 0;
-    for (int i = 0; i < 32; i += 2) { // two sums, so that none waits for the one before
-      float even = weights[weightsAt + i];
-      float odd = weights[weightsAt + i + 1];
-      sumW += even;
-      oddW += odd;
-      sumX = Math.fma(even, x[at + i], sumX);
-      oddX = Math.fma(odd, x[at + i + 1], oddX);
-    }
-    sumW += oddW;
-    sumX += oddX;
-    scale = 0;
-    minimum = -min;
-    float range = max - min;
-    if (!(range > 0)) {
+    if (!beginAffine(x, at, weights, weightsAt)) {
       return;
     }
     for (int t = 0; t < TRIALS; t++) {
@@ -71,7 +35,7 @@ final class VectorGridSearch implements GridSearch {
     for (int t = 0; t < TRIALS; t += LANES) {
       trials(x, at, weights, weightsAt, levels, sumW, sumX, t);
     }
-    float inverse = levels * (1 / range);
+    float inverse = levels * (1 / (max - min));
     float best = 0;
     scale = 1 / inverse;
     for (int i = 0; i < 32; i++) {
@@ -152,14 +116,8 @@ final class VectorGridSearch implements GridSearch {
 
   @Override
   public void symmetric(float[] x, int at, int levels, float[] steps) {
-    float extreme = 0;
-    for (int i = 0; i < 16; i++) {
-      if (Math.abs(x[at + i]) > Math.abs(extreme)) {
-        extreme = x[at + i];
-      }
-    }
-    scale = 0;
-    if (Math.abs(extreme) < 1e-15f) {
+    float extreme = beginSymmetric(x, at);
+    if (extreme == 0) {
       return;
     }
     float perLevel = -1 / extreme;
