@@ -27,19 +27,13 @@ class LauncherIT {
   @TempDir Path folder;
   private Path elsewhere;
 
-  private record Run(int exitCode, String out, String err) {}
-
   @BeforeEach
   void aFolderWhoseNameIsAwkward() throws IOException {
     elsewhere = Files.createDirectory(folder.resolve("a folder; with 'quotes'"));
   }
 
   private static Path launcher() {
-    Path at = Path.of("").toAbsolutePath();
-    while (!Files.isExecutable(at.resolve("superweight"))) {
-      at = at.getParent();
-    }
-    return at.resolve("superweight");
+    return Run.project().resolve("superweight");
   }
 
   private Run run(List<String> command, Map<String, String> environment)

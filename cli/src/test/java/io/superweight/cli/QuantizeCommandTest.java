@@ -6,12 +6,10 @@ import io.superweight.checkpoint.Checkpoint;
 import io.superweight.checkpoint.Checkpoints;
 import io.superweight.tensor.DType;
 import io.superweight.tensor.Dequantizer;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.PrintStream;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Arrays;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -20,22 +18,8 @@ import org.junit.jupiter.params.provider.CsvSource;
 class QuantizeCommandTest {
   @TempDir Path folder;
 
-  private record Run(int exitCode, String out, String err) {}
-
   private static Run run(Object... args) {
-    ByteArrayOutputStream out = new ByteArrayOutputStream();
-    ByteArrayOutputStream err = new ByteArrayOutputStream();
-    String[] texts = new String[args.length];
-    for (int i = 0; i < args.length; i++) {
-      texts[i] = args[i].toString();
-    }
-    int exitCode =
-        Main.run(
-            texts,
-            new PrintStream(out, false, StandardCharsets.UTF_8),
-            new PrintStream(err, true, StandardCharsets.UTF_8));
-    return new Run(
-        exitCode, out.toString(StandardCharsets.UTF_8), err.toString(StandardCharsets.UTF_8));
+    return Run.run(Arrays.stream(args).map(Object::toString).toArray(String[]::new));
   }
 
   @Test

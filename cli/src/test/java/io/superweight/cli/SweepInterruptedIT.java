@@ -25,11 +25,7 @@ class SweepInterruptedIT {
   @TempDir Path folder;
 
   private static Path launcher() {
-    Path at = Path.of("").toAbsolutePath();
-    while (!Files.isExecutable(at.resolve("superweight"))) {
-      at = at.getParent();
-    }
-    return at.resolve("superweight");
+    return Run.project().resolve("superweight");
   }
 
   private Process sweep(String store, List<String> before, String... more) throws IOException {

@@ -4,23 +4,13 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
 import io.superweight.Fixtures;
-import io.superweight.checkpoint.Checkpoint;
-import io.superweight.checkpoint.Checkpoints;
-import io.superweight.compute.Device;
-import io.superweight.compute.cpu.CpuDevice;
 import io.superweight.dataset.FolderDatasets;
-import io.superweight.model.Transformer;
 import io.superweight.model.Variant;
-import io.superweight.tokenizer.Tokenizer;
-import io.superweight.tokenizer.Tokenizers;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.util.List;
 import java.util.Locale;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -29,33 +19,7 @@ import tools.jackson.databind.json.JsonMapper;
  * float32. Some windows each; all that the reference scored (minutes) where the environment
  * variable SUPERWEIGHT_FULL is set.
  */
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
-class SmolLm2PerplexityTest {
-  private static final boolean FULL = System.getenv("SUPERWEIGHT_FULL") != null;
-
-  private Checkpoint checkpoint;
-  private Tokenizer tokenizer;
-  private Device device;
-  private Transformer model;
-
-  @BeforeAll
-  void open() {
-    checkpoint = Checkpoints.open(Fixtures.smolLm2());
-    tokenizer = Tokenizers.of(checkpoint);
-    device = CpuDevice.create();
-    model = Transformer.load(checkpoint, device);
-  }
-
-  @AfterAll
-  void close() {
-    if (model != null) {
-      model.close();
-      device.close();
-      tokenizer.close();
-      checkpoint.close();
-    }
-  }
-
+class SmolLm2PerplexityTest extends OnSmolLm2 {
   private EvaluationSettings settings() {
     return EvaluationSettings.of(tokenizer, "llama", model.maxPositions());
   }

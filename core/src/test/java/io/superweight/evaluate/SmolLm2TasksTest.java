@@ -3,22 +3,11 @@ package io.superweight.evaluate;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.within;
 
-import io.superweight.Fixtures;
-import io.superweight.checkpoint.Checkpoint;
-import io.superweight.checkpoint.Checkpoints;
-import io.superweight.compute.Device;
-import io.superweight.compute.cpu.CpuDevice;
-import io.superweight.model.Transformer;
 import io.superweight.model.Variant;
-import io.superweight.tokenizer.Tokenizer;
-import io.superweight.tokenizer.Tokenizers;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
-import org.junit.jupiter.api.AfterAll;
-import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.TestInstance;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import tools.jackson.databind.JsonNode;
@@ -29,33 +18,7 @@ import tools.jackson.databind.JsonNode;
  * variable SUPERWEIGHT_FULL is set. What is made of the scores is tested without a model, for all
  * of them ({@link TasksTest}).
  */
-@TestInstance(TestInstance.Lifecycle.PER_CLASS)
-class SmolLm2TasksTest {
-  private static final boolean FULL = System.getenv("SUPERWEIGHT_FULL") != null;
-
-  private Checkpoint checkpoint;
-  private Tokenizer tokenizer;
-  private Device device;
-  private Transformer model;
-
-  @BeforeAll
-  void open() {
-    checkpoint = Checkpoints.open(Fixtures.smolLm2());
-    tokenizer = Tokenizers.of(checkpoint);
-    device = CpuDevice.create();
-    model = Transformer.load(checkpoint, device);
-  }
-
-  @AfterAll
-  void close() {
-    if (model != null) {
-      model.close();
-      device.close();
-      tokenizer.close();
-      checkpoint.close();
-    }
-  }
-
+class SmolLm2TasksTest extends OnSmolLm2 {
   @ParameterizedTest
   @CsvSource({"arc_easy, 30", "sciq, 12", "winogrande, 40", "hellaswag, 15", "lambada_openai, 30"})
   void logLikelihoodsAndGreedyFlagsAreTheHarnesss(String task, int few) {
