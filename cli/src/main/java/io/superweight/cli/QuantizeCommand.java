@@ -17,8 +17,12 @@ import io.superweight.convert.TypeChoice;
 import io.superweight.edit.WeightSelector;
 import io.superweight.model.Coordinate;
 import io.superweight.model.Transformer;
+import io.superweight.quantize.Indivisible;
+import io.superweight.quantize.Quantization;
+import io.superweight.quantize.QuantizedWeights;
 import io.superweight.tensor.DType;
 import java.io.PrintStream;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -72,11 +76,24 @@ final class QuantizeCommand implements Runnable {
 
   @Option(
       names = "--type",
-      required = true,
       paramLabel = "TYPE",
       description =
           "Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, Q4_K, Q5_K, Q6_K, F16 or BF16; with --format compressed-tensors INT4 or INT8")
   private String type;
+
+  @Option(
+      names = "--quantize",
+      paramLabel = "WEIGHTS[:OPTION,…]",
+      description =
+          "In place of --type, with --format safetensors: round every matrix of the layers as eval and sweep do by this "
+              + "option, such as rtn4:block=256,clip=z:9,hold; hold puts back what --super-weights names")
+  private String simulation;
+
+  @Option(
+      names = "--indivisible",
+      paramLabel = "WHAT",
+      description = "With --quantize: error, tail or per-tensor, as of eval. Default: error")
+  private String indivisible;
 
   @Option(
       names = "--tensor-type",
@@ -133,7 +150,16 @@ final class QuantizeCommand implements Runnable {
     if (keep != null && !exact && !keep.equals("lift")) {
       throw usage("--keep-super-weights takes lift or exact, not \"" + keep + "\"");
     }
-    if (keep == null && !superWeights.isEmpty()) {
+    if ((type == null) == (simulation == null)) {
+      throw usage(
+          type == null
+              ? "--type is missing: give one, such as Q8_0"
+              : "--type and --quantize exclude each other: leave one of them out");
+    }
+    if (indivisible != null && simulation == null) {
+      throw usage("--indivisible belongs to --quantize: add that, or leave it out");
+    }
+    if (keep == null && simulation == null && !superWeights.isEmpty()) {
       throw usage("--super-weights names what --keep-super-weights keeps: add that one");
     }
     Format chosen = Format.of(format);
@@ -147,6 +173,14 @@ final class QuantizeCommand implements Runnable {
     DType plain = dtype == null ? null : TypeChoice.parseType(dtype);
     if (plain != null && plain.quantized()) {
       throw usage("--dtype takes F32, F16 or BF16, not " + plain);
+    }
+    if (simulation != null) {
+      if (chosen != Format.SAFETENSORS || keep != null || !tensorTypes.isEmpty()) {
+        throw usage(
+            "--quantize takes --format safetensors, and neither --tensor-type nor --keep-super-weights (write hold into it)");
+      }
+      simulated(plain, terminal);
+      return;
     }
     switch (chosen) {
       case GGUF -> gguf(exact, terminal);
@@ -211,6 +245,48 @@ final class QuantizeCommand implements Runnable {
           new TypeChoice(base, patterns, lifted, TypeChoice.lifted(base, checkpoint.mainType()));
       finish(
           SafetensorsExport.plain(content, types, plain, kept.values()), kept, terminal, progress);
+    }
+  }
+
+  private void simulated(DType plain, Terminal terminal) {
+    Indivisible remedy = QuantizeOptions.indivisible(indivisible == null ? "error" : indivisible);
+    Quantization how = Quantization.parse(simulation, remedy);
+    if (how.weights().isEmpty()
+        || how.activations().isPresent()
+        || how.smooth().isPresent()
+        || how.clipSearched()) {
+      throw usage(
+          "--quantize "
+              + simulation
+              + ": a file holds rounded weights only; leave act=, smooth= and clip=z:auto out");
+    }
+    if (!how.hold() && !superWeights.isEmpty()) {
+      throw usage("--super-weights names what hold puts back: write hold into --quantize");
+    }
+    write.check();
+    try (Progress progress = write.progress(terminal);
+        Checkpoint checkpoint = OpenModel.checkpoint(model, progress)) {
+      FolderContent content =
+          FolderContent.of(checkpoint, OpenModel.tokenizerFiles(model, checkpoint));
+      List<Coordinate> held = how.hold() ? chosen(checkpoint) : List.of();
+      List<Coordinate> written = held.stream().map(content::written).toList();
+      QuantizedWeights rounded = QuantizedWeights.of(how.weights().orElseThrow(), written);
+      FolderContent changed =
+          content.rounded(
+              simulation + " " + remedy + " " + written,
+              new FolderContent.Rounding() {
+                @Override
+                public void require(String part, int rows, int cols) {
+                  rounded.requireFits(part, rows, cols);
+                }
+
+                @Override
+                public void round(String part, MemorySegment values, int rows, int cols) {
+                  rounded.quantize(part, values, rows, cols);
+                }
+              });
+      TypeChoice asItIs = new TypeChoice(null, List.of(), Set.of(), null);
+      write.write(SafetensorsExport.plain(changed, asItIs, plain, List.of()), terminal, progress);
     }
   }
 

@@ -155,12 +155,15 @@ final class QuantizeOptions {
   }
 
   private Indivisible indivisible() {
-    return switch (indivisible) {
+    return indivisible(indivisible);
+  }
+
+  static Indivisible indivisible(String text) {
+    return switch (text) {
       case "error" -> Indivisible.ERROR;
       case "tail" -> Indivisible.TAIL;
       case "per-tensor" -> Indivisible.PER_TENSOR;
-      default ->
-          throw usage("--indivisible is error, tail or per-tensor, not \"" + indivisible + "\"");
+      default -> throw usage("--indivisible is error, tail or per-tensor, not \"" + text + "\"");
     };
   }
 

@@ -4,12 +4,24 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import io.superweight.checkpoint.Checkpoint;
 import io.superweight.checkpoint.Checkpoints;
+import io.superweight.compute.Device;
+import io.superweight.compute.cpu.CpuDevice;
+import io.superweight.edit.EditedModel;
+import io.superweight.model.Coordinate;
+import io.superweight.model.Head;
+import io.superweight.model.Transformer;
+import io.superweight.model.Variant;
+import io.superweight.models.Books12m;
+import io.superweight.quantize.Indivisible;
+import io.superweight.quantize.Quantization;
+import io.superweight.quantize.Quantizer;
 import io.superweight.tensor.DType;
 import io.superweight.tensor.Dequantizer;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -104,6 +116,46 @@ class QuantizeCommandTest {
   }
 
   @Test
+  void aSimulatedQuantizationWrittenToAFolderIsTheOneThatIsMeasured() {
+    Path target = folder.resolve("rounded");
+    String how = "rtn3:block=64,clip=z:9,hold";
+    String held = "layers.1.mlp.down[161,288]";
+
+    Run written =
+        run(
+            "quantize",
+            "--quantize",
+            how,
+            "--super-weights",
+            held,
+            "--format",
+            "safetensors",
+            "--dtype",
+            "F32",
+            "--out",
+            target);
+
+    assertThat(written.exitCode()).as(written.err()).isZero();
+    try (Checkpoint file = Checkpoints.open(target);
+        Checkpoint original = Books12m.checkpoint();
+        Device device = CpuDevice.create();
+        Transformer rounded = Transformer.load(file, device);
+        Transformer model = Transformer.load(original, device)) {
+      Variant measured =
+          new Quantizer(model, List.of(Coordinate.parse(held)), List.of())
+              .apply(how, Quantization.parse(how, Indivisible.ERROR), EditedModel.ORIGINAL)
+              .variant();
+      int[] ids = {1, 17, 230, 45, 99, 4000, 12};
+      assertThat(
+              rounded.forward(List.of(ids), List.of(Variant.INTACT), List.of(), Head.ALL_LOGITS)
+                  .logits()[0][0])
+          .isEqualTo(
+              model.forward(List.of(ids), List.of(measured), List.of(), Head.ALL_LOGITS)
+                  .logits()[0][0]);
+    }
+  }
+
+  @Test
   void compressedTensorsLeaveTheMatrixOfTheSuperWeightsAsItIs() {
     Path target = folder.resolve("packed");
 
@@ -167,6 +219,14 @@ class QuantizeCommandTest {
         "--type Q8_0 --tensor-type (=Q4_0|2|is no regular expression",
         "--type Q8_0 --keep-super-weights=maybe|2|takes lift or exact",
         "--type Q8_0 --super-weights @catalog|2|add that one",
+        "--format safetensors|2|--type is missing",
+        "--type Q8_0 --quantize rtn4|2|exclude each other",
+        "--quantize rtn4|2|--quantize takes --format safetensors",
+        "--quantize rtn4:act=token --format safetensors|2|a file holds rounded weights only",
+        "--quantize rtn9 --format safetensors|2|rtn9",
+        "--quantize rtn4 --super-weights @catalog --format safetensors|2|write hold into --quantize",
+        "--quantize rtn4:block=7 --format safetensors|2|7",
+        "--type Q8_0 --indivisible tail|2|--indivisible belongs to --quantize",
         "--type Q8_0 --format zip|2|--format takes gguf, safetensors or compressed-tensors",
         "--type Q8_0 --format compressed-tensors|2|takes --type INT4 or INT8",
         "--type INT4|2|the type \"INT4\" cannot be written",

@@ -10,6 +10,7 @@ import io.superweight.model.Coordinate;
 import io.superweight.model.family.Families;
 import io.superweight.tensor.Tensor;
 import io.superweight.tokenizer.TokenizerFiles;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
@@ -18,6 +19,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.TreeMap;
 import tools.jackson.core.JacksonException;
 import tools.jackson.databind.json.JsonMapper;
 
@@ -135,6 +137,106 @@ public record FolderContent(
         List.of());
   }
 
+  /** Rounds matrices in place. */
+  public interface Rounding {
+    /**
+     * Refuses a matrix before any work.
+     *
+     * @param part its canonical name
+     */
+    void require(String part, int rows, int cols);
+
+    /**
+     * @param part its canonical name
+     * @param values float32 {@code [rows, cols]}
+     */
+    void round(String part, MemorySegment values, int rows, int cols);
+  }
+
+  /**
+   * The same with every matrix of the layers rounded, each as a whole.
+   *
+   * @param text says what is done, as far as it decides the bytes
+   * @throws InputException of kind UNSUPPORTED where matrices lie turned round
+   */
+  public FolderContent rounded(String text, Rounding rounding) {
+    if (places.isEmpty()) {
+      throw new InputException(
+          InputException.Kind.UNSUPPORTED,
+          source
+              + ": its matrices lie turned round, which is not rounded so; write GGUF with --type");
+    }
+    Map<String, TreeMap<Long, String>> partsOf = new LinkedHashMap<>();
+    places.forEach((part, place) -> {
+      // A fused matrix has up behind gate; in all others a part is the whole tensor.
+      long first = part.endsWith(".up") ? place.row().applyAsLong(0) : 0;
+      partsOf.computeIfAbsent(place.tensor(), t -> new TreeMap<>()).put(first, part);
+    });
+    WholeMatrices whole = new WholeMatrices();
+    List<OutputTensor> out = new ArrayList<>();
+    for (OutputTensor tensor : tensors) {
+      TreeMap<Long, String> parts = partsOf.get(tensor.name());
+      if (parts == null) {
+        out.add(tensor);
+        continue;
+      }
+      int cols = tensor.cols();
+      pieces(tensor, parts, (part, first, rows) -> rounding.require(part, rows, cols));
+      out.add(
+          OutputTensor.of(
+              tensor.name(),
+              tensor.stored(),
+              tensor.shape(),
+              (row, to, at) ->
+                  System.arraycopy(
+                      whole.get(tensor.name(), () -> rounded(tensor, parts, rounding)),
+                      Math.toIntExact(row * cols),
+                      to,
+                      at,
+                      cols)));
+    }
+    return new FolderContent(
+        source,
+        digest + " " + text,
+        config,
+        files,
+        out,
+        places,
+        linear,
+        embeddings,
+        heads,
+        notices);
+  }
+
+  /** What is done with a matrix that lies in a tensor. */
+  private interface Piece {
+    void at(String part, long firstRow, int rows);
+  }
+
+  private static void pieces(OutputTensor tensor, TreeMap<Long, String> parts, Piece piece) {
+    parts.forEach((first, part) -> {
+      Long next = parts.higherKey(first);
+      long end = next == null ? tensor.rowCount() : next;
+      piece.at(part, first, Math.toIntExact(end - first));
+    });
+  }
+
+  private static float[] rounded(
+      OutputTensor tensor, TreeMap<Long, String> parts, Rounding rounding) {
+    int cols = tensor.cols();
+    float[] values = tensor.all();
+    pieces(
+        tensor,
+        parts,
+        (part, first, rows) ->
+            rounding.round(
+                part,
+                MemorySegment.ofArray(values).asSlice(4 * first * cols, 4L * rows * cols),
+                rows,
+                cols));
+    return values;
+  }
+
   static Set<String> embeddings(Architecture architecture) {
     Set<String> names = new LinkedHashSet<>(architecture.parts().get("embed"));
     names.addAll(architecture.parts().getOrDefault("positions", List.of()));
@@ -206,7 +308,8 @@ public record FolderContent(
   }
 
   /** A weight by its coordinate in the folder, whose rows may stand in another order. */
-  Coordinate written(Coordinate weight) {
+  public Coordinate written(Coordinate weight) {
+    element(weight); // refuses what lies in no matrix of its own
     Place place = places.get(weight.part());
     long fused = weight.part().endsWith(".up") ? place.row().applyAsLong(0) : 0;
     long row = place.row().applyAsLong(weight.row()) - fused;

@@ -38,6 +38,7 @@ final class FolderConversion {
   private final int heads;
   private final int keyValueHeads;
   private final int headDim;
+  private final WholeMatrices whole = new WholeMatrices();
   private final List<OutputTensor> tensors = new ArrayList<>();
   private final Map<String, Place> places = new LinkedHashMap<>();
   private final Set<String> linear = new LinkedHashSet<>();
@@ -220,7 +221,8 @@ final class FolderConversion {
       return;
     }
     boolean turned = layer >= 0 && to.mlp().transposed() && !from.mlp().transposed();
-    OutputTensor out = turned ? OutputTensor.turned(name, tensor) : OutputTensor.of(name, tensor);
+    OutputTensor out =
+        turned ? OutputTensor.turned(name, tensor, whole) : OutputTensor.of(name, tensor);
     Optional<LongUnaryOperator> source = source(part);
     tensors.add(source.isPresent() ? out.permuted(source.get()) : out);
     if (layer >= 0 && !turned) {

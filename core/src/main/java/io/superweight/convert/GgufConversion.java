@@ -72,6 +72,7 @@ final class GgufConversion {
   private final int keyValueHeads;
   private final int headDim;
   private final Map<String, Object> metadata = new LinkedHashMap<>();
+  private final WholeMatrices whole = new WholeMatrices();
   private final List<OutputTensor> tensors = new ArrayList<>();
   private final Map<String, Place> places = new LinkedHashMap<>();
   private final Set<String> used = new TreeSet<>();
@@ -242,7 +243,7 @@ final class GgufConversion {
     }
     boolean turned = layer >= 0 && from.mlp().transposed() && !to.mlp().transposed();
     OutputTensor out =
-        turned ? OutputTensor.turned(target, tensor) : OutputTensor.of(target, tensor);
+        turned ? OutputTensor.turned(target, tensor, whole) : OutputTensor.of(target, tensor);
     Optional<LongUnaryOperator> source = source(part);
     if (source.isPresent()) {
       out = out.permuted(source.get());

@@ -59,30 +59,17 @@ public final class OutputTensor {
         null);
   }
 
-  /** A matrix turned round. Its elements are held while it is read. */
-  static OutputTensor turned(String target, Tensor tensor) {
+  /** A matrix turned round. */
+  static OutputTensor turned(String target, Tensor tensor, WholeMatrices whole) {
     int rows = Math.toIntExact(tensor.shape().dimension(1));
     int cols = Math.toIntExact(tensor.shape().dimension(0));
-    Rows lines = rowsOf(tensor, 0);
-    float[][] columns = new float[1][];
+    OutputTensor lying = of(tensor.name(), tensor);
     return of(
         target,
         tensor.dtype(),
         Shape.of(rows, cols),
         (row, out, at) -> {
-          float[] all;
-          synchronized (columns) {
-            if (columns[0] == null) {
-              columns[0] = new float[Math.multiplyExact(rows, cols)];
-              for (int i = 0; i < cols; i++) {
-                lines.read(i, columns[0], i * rows);
-              }
-            }
-            all = columns[0];
-            if (row == rows - 1) {
-              columns[0] = null; // most likely the last one that is asked for
-            }
-          }
+          float[] all = whole.get(target, lying::all);
           for (int i = 0; i < cols; i++) {
             out[at + i] = all[i * rows + (int) row];
           }
@@ -168,6 +155,16 @@ public final class OutputTensor {
   /** Reads a row. */
   public void read(long row, float[] out, int at) {
     rows.read(row, out, at);
+  }
+
+  /** All elements, row by row. */
+  float[] all() {
+    int count = Math.toIntExact(rowCount());
+    float[] values = new float[Math.multiplyExact(count, cols())];
+    for (int row = 0; row < count; row++) {
+      read(row, values, row * cols());
+    }
+    return values;
   }
 
   /** The tensor of the checkpoint whose bytes these are; empty where they are rearranged. */

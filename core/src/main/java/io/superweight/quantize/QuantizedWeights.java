@@ -65,6 +65,18 @@ public final class QuantizedWeights implements WeightTransform {
   }
 
   /**
+   * Of matrices whose rows are in the order of Hugging Face's models.
+   *
+   * @param held weights that are put back after quantizing
+   */
+  public static QuantizedWeights of(WeightQuantizer quantizer, Collection<Coordinate> held) {
+    Map<String, List<Coordinate>> byPart = new HashMap<>();
+    held.forEach(
+        weight -> byPart.computeIfAbsent(weight.part(), p -> new ArrayList<>()).add(weight));
+    return new QuantizedWeights(quantizer, byPart, Map.of());
+  }
+
+  /**
    * Where a file with rotary pairs side by side has the rows of one with them half a head apart.
    */
   private static int[] halvesOfHeads(int rows, int headDim) {
@@ -98,7 +110,21 @@ public final class QuantizedWeights implements WeightTransform {
     device.store(weights, data);
   }
 
-  private WeightQuantizer.Outcome quantize(String part, MemorySegment data, int rows, int cols) {
+  /**
+   * Refuses a matrix that the block size does not divide, where no remedy was chosen.
+   *
+   * @throws io.superweight.InputException of kind USAGE
+   */
+  public void requireFits(String part, int rows, int cols) {
+    quantizer.cut(rows, cols, part);
+  }
+
+  /**
+   * Quantizes a matrix in place and puts its held weights back.
+   *
+   * @param data float32 {@code [rows, cols]}
+   */
+  public WeightQuantizer.Outcome quantize(String part, MemorySegment data, int rows, int cols) {
     List<Coordinate> kept = held.getOrDefault(part, List.of());
     float[] values = new float[kept.size()];
     for (int i = 0; i < values.length; i++) {
