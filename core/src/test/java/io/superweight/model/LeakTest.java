@@ -26,11 +26,22 @@ class LeakTest {
   /** Its activations are what a lost scope would show by. */
   private static final int[] LONG = IntStream.range(0, 128).map(i -> i % 90).toArray();
 
+  /** The JVM's own. */
+  private static final int MORE_THREADS = 2;
+
+  /** A pass whose scope is not closed shows as 67 MB in 200 searches, none as 1 MB. */
+  private static final long MORE_ADDRESS_SPACE = 20_000_000;
+
   /**
    * @param addressSpace bytes, of which the Java heap is a part that does not change: what is
    *     resident of it comes and goes
    */
   private record Held(long fixtureMappings, long threads, long addressSpace) {
+    boolean isAsMuchAs(Held before) {
+      return threads <= before.threads + MORE_THREADS
+          && addressSpace - before.addressSpace < MORE_ADDRESS_SPACE;
+    }
+
     static Held now() throws IOException {
       System.gc();
       try (Stream<String> maps = Files.lines(SELF.resolve("maps"));
@@ -54,13 +65,19 @@ class LeakTest {
     // Code is compiled and each thread has its share of the allocator before anything is counted.
     openFindClose(20);
     Held before = Held.now();
+    assertThat(before.fixtureMappings()).isZero();
     openFindClose(200);
     Held after = Held.now();
-    assertThat(before.fixtureMappings()).isZero();
+    // On a busy machine the JVM may start another compiler or collector only now, once; what is
+    // lost is lost each time.
+    for (int again = 0; again < 2 && !after.isAsMuchAs(before); again++) {
+      before = after;
+      openFindClose(400);
+      after = Held.now();
+    }
     assertThat(after.fixtureMappings()).isZero();
-    assertThat(after.threads()).isLessThanOrEqualTo(before.threads() + 2); // the JVM's own
-    // A pass whose scope is not closed shows as 67 MB here, none as 1 MB.
-    assertThat(after.addressSpace() - before.addressSpace()).isLessThan(20_000_000);
+    assertThat(after.threads()).isLessThanOrEqualTo(before.threads() + MORE_THREADS);
+    assertThat(after.addressSpace() - before.addressSpace()).isLessThan(MORE_ADDRESS_SPACE);
   }
 
   private static void openFindClose(int times) {
