@@ -3,6 +3,7 @@ package io.superweight.convert;
 import io.superweight.InputException;
 import io.superweight.Sha256;
 import io.superweight.checkpoint.DraftFile;
+import io.superweight.tensor.BulkRows;
 import io.superweight.tensor.DType;
 import io.superweight.tensor.Tensor;
 import java.io.IOException;
@@ -283,11 +284,7 @@ final class TensorFile {
     }
 
     private void requireFinite(OutputTensor tensor, long index, int cols) {
-      int most = 0;
-      for (int i = 0; i < cols; i++) {
-        most = Math.max(most, Float.floatToRawIntBits(row[i]) & 0x7fff_ffff);
-      }
-      if (most >= 0x7f80_0000) {
+      if (!BulkRows.finite(row, cols)) {
         throw new InputException(
             InputException.Kind.MALFORMED,
             tensor.name()

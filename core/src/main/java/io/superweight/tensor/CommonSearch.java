@@ -56,13 +56,19 @@ abstract class CommonSearch implements GridSearch {
 
   /** The first of 16 elements of the largest magnitude; 0 where there is nothing to search. */
   final float beginSymmetric(float[] x, int at) {
+    float extreme = extreme(x, at);
+    scale = 0;
+    return Math.abs(extreme) < 1e-15f ? 0 : extreme;
+  }
+
+  /** The first of 16 elements of the largest magnitude. */
+  float extreme(float[] x, int at) {
     float extreme = 0;
     for (int i = 0; i < 16; i++) {
       if (Math.abs(x[at + i]) > Math.abs(extreme)) {
         extreme = x[at + i];
       }
     }
-    scale = 0;
-    return Math.abs(extreme) < 1e-15f ? 0 : extreme;
+    return extreme;
   }
 }

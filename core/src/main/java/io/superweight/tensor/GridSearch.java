@@ -18,6 +18,34 @@ interface GridSearch {
   /** Finds the scale ({@code x ≈ scale · code}, codes −levels to levels − 1) of 16 elements. */
   void symmetric(float[] x, int at, int levels, float[] steps);
 
+  /**
+   * Of the {@code NEIGHBOURS} scales {@code units[t] · round(ratios[t] · scales[j])} of sixteen
+   * parts of 16 elements, the index of those with the least squared error, codes −32 to 31; the
+   * first of several.
+   */
+  int unit(float[] x, int at, float[] scales, float[] units, float[] ratios);
+
+  /**
+   * Of the codes {@code code, code − 1, code + 1, code − 2, …}, −128 to 127, the one whose scale
+   * {@code d · code} stores 16 elements with the least squared error; the first of several.
+   */
+  int neighbour(float[] x, int at, float d, int code);
+
+  /** The neighbour of a code, in the order of {@link #neighbour}. */
+  static int neighbour(int code, int trial) {
+    int offset = (trial + 1) / 2 * (trial % 2 == 1 ? -1 : 1);
+    return Math.clamp(code + offset, -128, 127);
+  }
+
+  /** The first of the least; NaN is never less. */
+  static int least(float[] errors) {
+    int best = 0;
+    for (int t = 1; t < KBlocks.NEIGHBOURS; t++) {
+      best = errors[t] < errors[best] ? t : best;
+    }
+    return best;
+  }
+
   /** The scale that was found last. */
   float scale();
 

@@ -1,5 +1,8 @@
 package io.superweight.tensor;
 
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
+import java.nio.ByteOrder;
 import java.util.Arrays;
 
 /**
@@ -18,10 +21,14 @@ final class KBlocks {
   /** Neighbours that are tried at once. */
   static final int NEIGHBOURS = 16;
 
+  private static final VarHandle EIGHT =
+      MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.LITTLE_ENDIAN);
+
+  private static final long LOW_FOUR = 0x0f0f_0f0f_0f0f_0f0fL;
+
   private final DType dtype;
   private final int levels;
   private final boolean minimum;
-  private final int part;
   private final int fromZero;
   private final GridSearch search;
 
@@ -46,8 +53,6 @@ final class KBlocks {
     this.block = new byte[dtype.blockBytes()];
     this.minimum = dtype != DType.Q6_K;
     this.levels = dtype == DType.Q4_K ? 15 : dtype == DType.Q5_K ? 31 : 32;
-    this.part = minimum ? 32 : 16;
-    Arrays.fill(weights, 1);
     // How many levels the values' range takes: ggml's trials, then those of a grid that begins at
     // 0,
     // which suits a part with an outlier.
@@ -73,8 +78,8 @@ final class KBlocks {
 
   /** Encodes {@code x[at … at + 256)}. */
   void encode(float[] x, int at, byte[] out, int to) {
-    weigh(x, at);
     if (minimum) {
+      weigh(x, at);
       withMinimum(x, at);
     } else {
       symmetric(x, at);
@@ -99,7 +104,7 @@ final class KBlocks {
     for (int j = 0; j < 8; j++) {
       minimumCodes[j] = Math.clamp(nearest(inverseMinimum * minima[j]), 0, 63);
     }
-    int largest = maxScale > 0 ? 63 - largestCode(x, at, maxScale, 63, dmin) : 63;
+    int largest = maxScale > 0 ? 63 - largestCode(x, at, maxScale, dmin) : 63;
     float inverseScale = maxScale > 0 ? largest / maxScale : 0;
     short scaleBits = Float.floatToFloat16(maxScale / largest);
     float d = Float.float16ToFloat(scaleBits);
@@ -142,22 +147,22 @@ final class KBlocks {
    * Tries to give the largest scale a smaller code than it might have, so that the rounding of all
    * scales falls otherwise: an outlier's part leaves the others few codes. Returns by how much.
    */
-  private int largestCode(float[] x, int at, float largestScale, int mostCode, float dmin) {
+  private int largestCode(float[] x, int at, float largestScale, float dmin) {
     clearErrors();
     for (int i = 0; i < NEIGHBOURS; i++) {
-      int code = mostCode > 0 ? mostCode - i : mostCode + i;
+      int code = 63 - i;
       trialUnits[i] = Float.float16ToFloat(Float.floatToFloat16(largestScale / code));
       trialRatios[i] = code / largestScale;
     }
-    for (int j = 0; j < ELEMENTS / part; j++) {
-      float low = minimum ? dmin * minimumCodes[j] : 0;
+    for (int j = 0; j < 8; j++) {
+      float low = dmin * minimumCodes[j];
       float scale = scales[j];
       for (int i = 0; i < NEIGHBOURS; i++) {
         float code = trialRatios[i] * scale + CommonSearch.ROUNDER - CommonSearch.ROUNDER;
         trialScales[i] = trialUnits[i] * code;
         trialMinima[i] = low;
       }
-      errors(x, at + part * j, part * j, part, minimum ? 0 : -32, minimum ? levels : 31);
+      errors(x, at + 32 * j, 32 * j);
     }
     return best();
   }
@@ -167,9 +172,9 @@ final class KBlocks {
     Arrays.fill(squares, 0);
   }
 
-  private void errors(float[] x, int at, int weightsAt, int count, int least, int most) {
+  private void errors(float[] x, int at, int weightsAt) {
     search.errors(
-        x, at, count, weights, weightsAt, trialScales, trialMinima, least, most, weighted, squares);
+        x, at, 32, weights, weightsAt, trialScales, trialMinima, 0, levels, weighted, squares);
   }
 
   /**
@@ -188,9 +193,6 @@ final class KBlocks {
 
   /** Root mean square of the part, plus the magnitude of the element: ggml's weights. */
   private void weigh(float[] x, int at) {
-    if (!minimum) {
-      return; // all 1, for the errors; the search has its own
-    }
     for (int j = 0; j < ELEMENTS; j += 32) {
       // Four sums, so that none waits for the one before.
       float a = 0;
@@ -221,7 +223,7 @@ final class KBlocks {
       trialMinima[i] = dmin * neighbourMinimum(minimumCodes[j], i);
     }
     clearErrors();
-    errors(x, at, 32 * j, 32, 0, levels);
+    errors(x, at, 32 * j);
     int best = best();
     int scale = neighbourScale(scaleCodes[j], best);
     minimumCodes[j] = neighbourMinimum(minimumCodes[j], best);
@@ -250,34 +252,32 @@ final class KBlocks {
     if (Math.abs(extreme) < 1e-15f) {
       return;
     }
-    int largest = -128 + largestCode(x, at, extreme, -128, 0);
+    for (int t = 0; t < NEIGHBOURS; t++) {
+      trialUnits[t] = Float.float16ToFloat(Float.floatToFloat16(extreme / (-128 + t)));
+      trialRatios[t] = (-128 + t) / extreme;
+    }
+    int largest = -128 + search.unit(x, at, scales, trialUnits, trialRatios);
     float inverse = largest / extreme;
     short bits = Float.floatToFloat16(1 / inverse);
     float d = Float.float16ToFloat(bits);
     for (int j = 0; j < 16; j++) {
       scaleCodes[j] = Math.clamp(nearest(inverse * scales[j]), -128, 127);
       if (d != 0) {
-        for (int i = 0; i < NEIGHBOURS; i++) {
-          trialScales[i] = d * neighbour(scaleCodes[j], i);
-          trialMinima[i] = 0;
-        }
-        clearErrors();
-        errors(x, at + 16 * j, 16 * j, 16, -32, 31);
-        int best = best();
-        scaleCodes[j] = neighbour(scaleCodes[j], best);
+        scaleCodes[j] = search.neighbour(x, at + 16 * j, d, scaleCodes[j]);
       }
       float scale = d * scaleCodes[j];
       search.codes(x, at + 16 * j, 16, 0, scale != 0 ? 1 / scale : 0, -32, 31, codes, 16 * j);
     }
     for (int half = 0; half < 2; half++) {
-      for (int i = 0; i < 32; i++) {
-        int q0 = codes[128 * half + i] + 32;
-        int q1 = codes[128 * half + 32 + i] + 32;
-        int q2 = codes[128 * half + 64 + i] + 32;
-        int q3 = codes[128 * half + 96 + i] + 32;
-        out[64 * half + i] = (byte) (q0 & 15 | q2 << 4);
-        out[64 * half + 32 + i] = (byte) (q1 & 15 | q3 << 4);
-        out[128 + 32 * half + i] = (byte) (q0 >> 4 | q1 >> 4 << 2 | q2 >> 4 << 4 | q3 >> 4 << 6);
+      for (int i = 0; i < 32; i += 8) { // eight bytes at once
+        long q0 = sixBits(128 * half + i);
+        long q1 = sixBits(128 * half + 32 + i);
+        long q2 = sixBits(128 * half + 64 + i);
+        long q3 = sixBits(128 * half + 96 + i);
+        EIGHT.set(out, 64 * half + i, q0 & LOW_FOUR | (q2 & LOW_FOUR) << 4);
+        EIGHT.set(out, 64 * half + 32 + i, q1 & LOW_FOUR | (q3 & LOW_FOUR) << 4);
+        long high = highTwo(q0) | highTwo(q1) << 2 | highTwo(q2) << 4 | highTwo(q3) << 6;
+        EIGHT.set(out, 128 + 32 * half + i, high);
       }
     }
     for (int j = 0; j < 16; j++) {
@@ -286,10 +286,13 @@ final class KBlocks {
     put(out, 208, bits);
   }
 
-  private static int neighbour(int code, int trial) {
-    // 0, then −1, 1, −2, 2, …: the first of equals stays.
-    int offset = (trial + 1) / 2 * (trial % 2 == 1 ? -1 : 1);
-    return Math.clamp(code + offset, -128, 127);
+  /** Eight codes plus 32, each in a byte. */
+  private long sixBits(int at) {
+    return (long) EIGHT.get(codes, at) & 0x3f3f_3f3f_3f3f_3f3fL ^ 0x2020_2020_2020_2020L;
+  }
+
+  private static long highTwo(long sixBits) {
+    return sixBits >>> 4 & 0x0303_0303_0303_0303L;
   }
 
   /** To the nearest integer, ties to even. */

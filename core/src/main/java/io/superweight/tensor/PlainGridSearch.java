@@ -103,6 +103,38 @@ final class PlainGridSearch extends CommonSearch {
     }
   }
 
+  @Override
+  public int unit(float[] x, int at, float[] scales, float[] units, float[] ratios) {
+    float[] errors = new float[KBlocks.NEIGHBOURS];
+    for (int t = 0; t < errors.length; t++) {
+      for (int j = 0; j < 16; j++) {
+        float trial = units[t] * (ratios[t] * scales[j] + ROUNDER - ROUNDER);
+        errors[t] = error(x, at + 16 * j, trial, errors[t]);
+      }
+    }
+    return GridSearch.least(errors);
+  }
+
+  @Override
+  public int neighbour(float[] x, int at, float d, int code) {
+    float[] errors = new float[KBlocks.NEIGHBOURS];
+    for (int t = 0; t < errors.length; t++) {
+      errors[t] = error(x, at, d * GridSearch.neighbour(code, t), 0);
+    }
+    return GridSearch.neighbour(code, GridSearch.least(errors));
+  }
+
+  /** Adds the squared error of 16 elements. */
+  private static float error(float[] x, int at, float scale, float sofar) {
+    float inverse = scale == 0 ? 0 : 1 / scale;
+    float error = sofar;
+    for (int i = at; i < at + 16; i++) {
+      float difference = scale * code(x[i] * inverse, -32, 31) - x[i];
+      error = Math.fma(difference, difference, error);
+    }
+    return error;
+  }
+
   private static float code(float scaled, int least, int most) {
     return Math.min(Math.max(scaled, least), most) + ROUNDER - ROUNDER;
   }

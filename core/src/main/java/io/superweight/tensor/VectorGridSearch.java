@@ -1,8 +1,13 @@
 package io.superweight.tensor;
 
+import static jdk.incubator.vector.VectorOperators.EQ;
+import static jdk.incubator.vector.VectorOperators.MAX;
+import static jdk.incubator.vector.VectorOperators.MIN;
+
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
+import jdk.incubator.vector.VectorShape;
 import jdk.incubator.vector.VectorSpecies;
 
 /** A trial to each lane: no sum crosses lanes, so the bits are those of {@link PlainGridSearch}. */
@@ -13,14 +18,28 @@ final class VectorGridSearch extends CommonSearch {
           : FloatVector.SPECIES_PREFERRED;
   private static final int LANES = SPECIES.length();
 
+  private static final VectorSpecies<Byte> BYTES =
+      VectorSpecies.of(byte.class, VectorShape.forBitSize(Math.max(64, 8 * LANES)));
+  private static final boolean BYTES_FIT = BYTES.length() == LANES;
+
   /** As many trials as fill vectors; the last one is repeated. */
   private static final int TRIALS = (KBlocks.TRIALS + LANES - 1) / LANES * LANES;
+
+  /** 0, −1, 1, −2, 2, …: the first of equals stays. */
+  private static final float[] OFFSETS = new float[KBlocks.NEIGHBOURS];
+
+  static {
+    for (int t = 0; t < OFFSETS.length; t++) {
+      OFFSETS[t] = GridSearch.neighbour(0, t);
+    }
+  }
 
   private final float[] inverses = new float[TRIALS];
   private final float[] lows = new float[TRIALS];
   private final float[] errors = new float[TRIALS];
   private final float[] scales = new float[TRIALS];
   private final float[] minima = new float[TRIALS];
+  private final float[] neighbourErrors = new float[KBlocks.NEIGHBOURS];
 
   @Override
   public void affine(
@@ -121,27 +140,21 @@ final class VectorGridSearch extends CommonSearch {
       return;
     }
     float perLevel = -1 / extreme;
-    for (int t = 0; t < TRIALS; t++) {
-      inverses[t] = steps[Math.min(t, steps.length - 1)] * perLevel;
+    for (int t = 0; t < KBlocks.TRIALS; t += 2 * LANES) {
+      // Of the last ones some are tried twice.
+      gains(x, at, levels, steps, perLevel, t, Math.min(t + LANES, KBlocks.TRIALS - LANES));
     }
-    FloatVector least = FloatVector.broadcast(SPECIES, -levels);
-    FloatVector most = FloatVector.broadcast(SPECIES, levels - 1);
-    FloatVector rounder = FloatVector.broadcast(SPECIES, ROUNDER);
-    for (int t = 0; t < TRIALS; t += LANES) {
-      FloatVector inverse = FloatVector.fromArray(SPECIES, inverses, t);
-      FloatVector sumXl = FloatVector.zero(SPECIES);
-      FloatVector sumL2 = sumXl;
-      for (int i = 0; i < 16; i++) {
-        float value = x[at + i];
-        FloatVector code = inverse.mul(value).max(least).min(most).add(rounder).sub(rounder);
-        FloatVector weighted = code.mul(value * value);
-        sumXl = weighted.fma(FloatVector.broadcast(SPECIES, value), sumXl);
-        sumL2 = weighted.fma(code, sumL2);
+    // The first of the largest, were it not for what is no number.
+    float most = 0;
+    for (int t = 0; t < KBlocks.TRIALS; t = next(t)) {
+      most = Math.max(most, FloatVector.fromArray(SPECIES, errors, t).reduceLanes(MAX));
+    }
+    for (int t = 0; most > 0 && t < KBlocks.TRIALS; t = next(t)) {
+      VectorMask<Float> reached = FloatVector.fromArray(SPECIES, errors, t).compare(EQ, most);
+      if (reached.anyTrue()) {
+        scale = scales[t + reached.firstTrue()];
+        return;
       }
-      FloatVector trialScale = sumXl.div(sumL2);
-      trialScale.intoArray(scales, t);
-      VectorMask<Float> valid = sumL2.compare(VectorOperators.GT, 0);
-      FloatVector.zero(SPECIES).blend(sumXl.mul(trialScale), valid).intoArray(errors, t);
     }
     float best = 0;
     for (int t = 0; t < KBlocks.TRIALS; t++) {
@@ -149,6 +162,138 @@ final class VectorGridSearch extends CommonSearch {
         best = errors[t];
         scale = scales[t];
       }
+    }
+  }
+
+  /** Where the next vector of trials begins. */
+  private static int next(int t) {
+    return t == KBlocks.TRIALS - LANES
+        ? KBlocks.TRIALS
+        : Math.min(t + LANES, KBlocks.TRIALS - LANES);
+  }
+
+  @Override
+  float extreme(float[] x, int at) {
+    if (LANES != 16) {
+      return super.extreme(x, at);
+    }
+    FloatVector magnitudes = FloatVector.fromArray(SPECIES, x, at).abs();
+    int first = magnitudes.compare(EQ, magnitudes.reduceLanes(MAX)).firstTrue();
+    return first < LANES ? x[at + first] : Float.NaN;
+  }
+
+  /** What the trials from t and from u on gain, side by side, so that neither waits for itself. */
+  private void gains(float[] x, int at, int levels, float[] steps, float perLevel, int t, int u) {
+    FloatVector least = FloatVector.broadcast(SPECIES, -levels);
+    FloatVector most = FloatVector.broadcast(SPECIES, levels - 1);
+    FloatVector rounder = FloatVector.broadcast(SPECIES, ROUNDER);
+    FloatVector inverseT = FloatVector.fromArray(SPECIES, steps, t).mul(perLevel);
+    FloatVector inverseU = FloatVector.fromArray(SPECIES, steps, u).mul(perLevel);
+    FloatVector xlT = FloatVector.zero(SPECIES);
+    FloatVector xlU = xlT;
+    FloatVector l2T = xlT;
+    FloatVector l2U = xlT;
+    for (int i = 0; i < 16; i++) {
+      FloatVector values = FloatVector.broadcast(SPECIES, x[at + i]);
+      FloatVector squares = values.mul(values);
+      FloatVector codeT = inverseT.mul(values).max(least).min(most).add(rounder).sub(rounder);
+      FloatVector codeU = inverseU.mul(values).max(least).min(most).add(rounder).sub(rounder);
+      FloatVector weightedT = codeT.mul(squares);
+      FloatVector weightedU = codeU.mul(squares);
+      xlT = weightedT.fma(values, xlT);
+      xlU = weightedU.fma(values, xlU);
+      l2T = weightedT.fma(codeT, l2T);
+      l2U = weightedU.fma(codeU, l2U);
+    }
+    gain(xlT, l2T, t);
+    gain(xlU, l2U, u);
+  }
+
+  private void gain(FloatVector sumXl, FloatVector sumL2, int t) {
+    FloatVector trialScale = sumXl.div(sumL2);
+    trialScale.intoArray(scales, t);
+    VectorMask<Float> valid = sumL2.compare(VectorOperators.GT, 0);
+    FloatVector.zero(SPECIES).blend(sumXl.mul(trialScale), valid).intoArray(errors, t);
+  }
+
+  @Override
+  public int unit(float[] x, int at, float[] partScales, float[] units, float[] ratios) {
+    FloatVector rounder = FloatVector.broadcast(SPECIES, ROUNDER);
+    for (int t = 0; t < KBlocks.NEIGHBOURS; t += LANES) {
+      FloatVector unit = FloatVector.fromArray(SPECIES, units, t);
+      FloatVector ratio = FloatVector.fromArray(SPECIES, ratios, t);
+      FloatVector error = FloatVector.zero(SPECIES);
+      for (int j = 0; j < 16; j++) {
+        FloatVector code = ratio.mul(partScales[j]).add(rounder).sub(rounder);
+        error = error(x, at + 16 * j, unit.mul(code), error);
+      }
+      error.intoArray(neighbourErrors, t);
+    }
+    return GridSearch.least(neighbourErrors);
+  }
+
+  @Override
+  public int neighbour(float[] x, int at, float d, int code) {
+    FloatVector zero = FloatVector.zero(SPECIES);
+    FloatVector error = zero;
+    for (int t = 0; t < KBlocks.NEIGHBOURS; t += LANES) {
+      FloatVector codes = FloatVector.fromArray(SPECIES, OFFSETS, t).add(code).max(-128).min(127);
+      error = error(x, at, codes.mul(d), zero);
+      error.intoArray(neighbourErrors, t);
+    }
+    if (LANES == KBlocks.NEIGHBOURS) {
+      int first = error.compare(EQ, error.reduceLanes(MIN)).firstTrue();
+      if (first < LANES) {
+        return GridSearch.neighbour(code, first);
+      }
+    }
+    return GridSearch.neighbour(code, GridSearch.least(neighbourErrors));
+  }
+
+  /** Adds the squared errors of 16 elements to those of each scale. */
+  private static FloatVector error(float[] x, int at, FloatVector scale, FloatVector sofar) {
+    FloatVector lower = FloatVector.broadcast(SPECIES, -32);
+    FloatVector upper = FloatVector.broadcast(SPECIES, 31);
+    FloatVector rounder = FloatVector.broadcast(SPECIES, ROUNDER);
+    FloatVector inverse =
+        FloatVector.broadcast(SPECIES, 1).div(scale).blend(0, scale.compare(EQ, 0));
+    FloatVector error = sofar;
+    for (int i = 0; i < 16; i++) {
+      FloatVector value = FloatVector.broadcast(SPECIES, x[at + i]);
+      FloatVector code = inverse.mul(value).max(lower).min(upper).add(rounder).sub(rounder);
+      FloatVector difference = scale.mul(code).sub(value);
+      error = difference.fma(difference, error);
+    }
+    return error;
+  }
+
+  @Override
+  public void codes(
+      float[] x,
+      int at,
+      int count,
+      float minimum,
+      float inverse,
+      int least,
+      int most,
+      byte[] codes,
+      int to) {
+    if (!BYTES_FIT || count % LANES != 0) {
+      super.codes(x, at, count, minimum, inverse, least, most, codes, to);
+      return;
+    }
+    for (int i = 0; i < count; i += LANES) {
+      FloatVector.fromArray(SPECIES, x, at + i)
+          .add(minimum)
+          .mul(inverse)
+          .max(least)
+          .min(most)
+          .add(ROUNDER)
+          .reinterpretAsInts()
+          .sub(0x4b40_0000)
+          .convertShape(VectorOperators.I2B, BYTES, 0)
+          .reinterpretAsBytes()
+          .intoArray(codes, to + i);
     }
   }
 
