@@ -4,6 +4,7 @@ import io.superweight.compute.Activation;
 import io.superweight.compute.Matrix;
 import io.superweight.compute.cpu.Product;
 import io.superweight.compute.cpu.Workers;
+import io.superweight.compute.cpu.x86.MachineCode.Ahead;
 import io.superweight.compute.cpu.x86.MachineCode.Weights;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
@@ -39,11 +40,19 @@ public final class AssembledProduct implements Product {
   /** Tokens for which a piece of W is used at once: 240 KB of x and 120 KB of sums. */
   private static final int TOKENS_OF_BLOCK = 20 * MachineCode.MOST_TOKENS;
 
-  /** Bytes of x that a piece of rows is multiplied by, if they are few tokens. */
-  private static final int X_OF_PIECE = 24 << 10;
+  /** Up to so many tokens rows are read whole, as fast as memory is. */
+  private static final int FEWEST = 3;
 
-  /** Steps of the shortest piece of a row, 2 KB of bfloat16: rows are read in runs. */
-  private static final int SHORTEST_PIECE = 32;
+  /** Up to so many tokens the piece of x that rows are multiplied by stays in the first cache. */
+  private static final int SOME = 32;
+
+  /** Bytes of that piece, and the fewest steps. */
+  private static final int X_OF_PIECE = 10 << 10;
+
+  private static final int SHORTEST_PIECE = 16;
+
+  /** Steps of a piece for more tokens: it is the piece of W that stays, 16 KB. */
+  private static final int LONG_PIECE = 64;
 
   /** The most bytes of x that are packed at a time. */
   private static final long PACKED = 32 << 20;
@@ -74,6 +83,9 @@ public final class AssembledProduct implements Product {
   private Arena packedArena = Arena.ofShared();
   private MemorySegment packed = MemorySegment.NULL;
   private MemorySegment tiles = MemorySegment.NULL;
+
+  /** The float32 of each float16, 256 KB; made when blocks come. */
+  private MemorySegment halves = MemorySegment.NULL;
 
   @SuppressWarnings("restricted") // of() has checked it
   private AssembledProduct(
@@ -156,6 +168,9 @@ public final class AssembledProduct implements Product {
     }
     Objects.checkFromIndexSize(0, 4L * tokens * w.cols(), x.byteSize());
     Objects.checkFromIndexSize(0, 4L * tokens * w.rows(), y.byteSize());
+    if (weights != Weights.BFLOAT16 && halves.byteSize() == 0) {
+      halves = halves(arena);
+    }
     long xBytes = xBytes(weights, w.cols());
     int most = (int) Math.max(1, PACKED / xBytes / TOKENS_OF_BLOCK) * TOKENS_OF_BLOCK;
     for (int from = 0; from < tokens; from += most) {
@@ -188,6 +203,14 @@ public final class AssembledProduct implements Product {
     }
   }
 
+  private static MemorySegment halves(Arena arena) {
+    MemorySegment halves = arena.allocate(4L << 16, ALIGNMENT);
+    for (int i = 0; i < 1 << 16; i++) {
+      halves.setAtIndex(ValueLayout.JAVA_FLOAT, i, Float.float16ToFloat((short) i));
+    }
+    return halves;
+  }
+
   /** How the code reads a matrix; null where it does not. */
   private Weights weights(Matrix w, boolean rounded) {
     if (w.transposed() || !w.data().isNative() || w.cols() == 0) {
@@ -215,14 +238,12 @@ public final class AssembledProduct implements Product {
       int yStride) {
     MemorySegment a = s.arguments;
     int steps = cols / MachineCode.STEP;
-    int xBytes = tokens * weights.xStepBytes;
-    int piece = Math.max(SHORTEST_PIECE, X_OF_PIECE / xBytes);
     a.set(LONG, MachineCode.W, w);
     a.set(LONG, MachineCode.W_STRIDE, rowBytes(weights, cols));
     a.set(LONG, MachineCode.W_ROWS, rows);
     a.set(LONG, MachineCode.STEPS, steps);
     a.set(LONG, MachineCode.TAIL, (1L << cols % MachineCode.STEP) - 1);
-    a.set(LONG, MachineCode.PIECE, piece);
+    a.set(LONG, MachineCode.PIECE, piece(weights, tokens));
     a.set(LONG, MachineCode.TILES, tilesAt);
     a.set(LONG, MachineCode.TILE_COUNT, tiles(tokens));
     a.set(LONG, MachineCode.SUMS, s.sums.address());
@@ -230,8 +251,19 @@ public final class AssembledProduct implements Product {
     a.set(LONG, MachineCode.Y, y);
     a.set(LONG, MachineCode.Y_STRIDE, 4L * yStride);
     a.set(LONG, MachineCode.W_STEP, weights.stepBytes);
-    a.set(LONG, MachineCode.LAST_ROWS, (1L << rows % MachineCode.GROUP) - 1);
+    a.set(LONG, MachineCode.RUN, ceilDiv(rows, MachineCode.ROWS));
+    a.set(LONG, MachineCode.HALVES, halves.address());
     call(product, a);
+  }
+
+  /** Steps of rows of W that are multiplied by all tokens before the next ones. */
+  private static int piece(Weights weights, int tokens) {
+    if (tokens <= FEWEST || weights != Weights.BFLOAT16) {
+      return Integer.MAX_VALUE;
+    }
+    return tokens <= SOME
+        ? Math.max(SHORTEST_PIECE, X_OF_PIECE / (tokens * weights.xStepBytes))
+        : LONG_PIECE;
   }
 
   private static long rowBytes(Weights weights, int cols) {
@@ -275,7 +307,7 @@ public final class AssembledProduct implements Product {
           tiles.set(
               LONG,
               at + MachineCode.TILE_CODE,
-              memory.address() + code.tile(weights, width, tile == 0));
+              memory.address() + code.tile(weights, width, ahead(weights, tokensOfBlock, tile)));
           tiles.set(LONG, at + MachineCode.TILE_X, to);
           tiles.set(LONG, at + MachineCode.TILE_X_STEP, (long) width * weights.xStepBytes);
           tiles.set(LONG, at + MachineCode.TILE_SUMS, (long) first * MachineCode.SUMS_OF_TOKEN);
@@ -344,7 +376,7 @@ public final class AssembledProduct implements Product {
         tile.set(
             LONG,
             MachineCode.TILE_CODE,
-            memory.address() + code.tile(Weights.BFLOAT16, count, false));
+            memory.address() + code.tile(Weights.BFLOAT16, count, Ahead.NONE));
         tile.set(LONG, MachineCode.TILE_X, in.address());
         tile.set(LONG, MachineCode.TILE_X_STEP, (long) count * Weights.BFLOAT16.xStepBytes);
         multiply(
@@ -410,6 +442,18 @@ public final class AssembledProduct implements Product {
     }
   }
 
+  /** Spread over two tiles where there are as many, so that memory is never idle. */
+  private static Ahead ahead(Weights weights, int tokens, int tile) {
+    int tiles = tiles(tokens);
+    if (tile > 1 || weights == Weights.BFLOAT16 && tokens <= FEWEST) {
+      return Ahead.NONE; // the processor reads ahead in whole rows by itself
+    }
+    if (tiles == 1) {
+      return Ahead.ALL;
+    }
+    return tile == 0 ? Ahead.FIRST_TWO : Ahead.LAST_TWO;
+  }
+
   /** As few as there can be, of sizes that differ by at most one. */
   private static int tiles(int tokens) {
     return ceilDiv(tokens, MachineCode.MOST_TOKENS);
@@ -422,8 +466,8 @@ public final class AssembledProduct implements Product {
 
   /** Whole groups; fewer than the most where that leaves a thread without work. */
   private static int rowsOfTask(int rows, int threads) {
-    int group = MachineCode.GROUP;
-    return Math.clamp(ceilDiv(rows, 8 * threads * group) * (long) group, group, MOST_ROWS_OF_TASK);
+    int whole = MachineCode.GROUP * MachineCode.ROWS;
+    return Math.clamp(ceilDiv(rows, 8 * threads * whole) * (long) whole, whole, MOST_ROWS_OF_TASK);
   }
 
   private static int ceilDiv(int a, int b) {

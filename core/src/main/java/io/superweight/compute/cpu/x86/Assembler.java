@@ -83,9 +83,11 @@ final class Assembler {
   private static final int MAP_0F = 1;
   private static final int MAP_0F38 = 2;
   private static final int MAP_0F3A = 3;
-  private static final int BITS_128 = 0;
-  private static final int BITS_256 = 1;
-  private static final int BITS_512 = 2;
+  private static final int BITS_256 = 1 << 5;
+  private static final int BITS_512 = 2 << 5;
+
+  /** One element of memory stands for all. */
+  private static final int BROADCAST = 1 << 4;
 
   private byte[] code = new byte[4096];
   private int length;
@@ -182,6 +184,16 @@ final class Assembler {
     evex(MAP_0F, NONE, 0, BITS_512, 0x59, d, a, b);
   }
 
+  /** {@code d = a + s} for a float32 in memory. */
+  void vaddps(int d, int a, Mem s) {
+    evex(MAP_0F, NONE, 0, BITS_512 | BROADCAST, 0x58, d, a, s, 0, false, 4);
+  }
+
+  /** {@code d = a · s} for a float32 in memory. */
+  void vmulps(int d, int a, Mem s) {
+    evex(MAP_0F, NONE, 0, BITS_512 | BROADCAST, 0x59, d, a, s, 0, false, 4);
+  }
+
   /** {@code d += a · b} in one rounding. */
   void vfmadd231ps(int d, int a, int b) {
     evex(MAP_0F38, P66, 0, BITS_512, 0xb8, d, a, b);
@@ -251,6 +263,16 @@ final class Assembler {
     evex(MAP_0F38, P66, 0, BITS_512, 0x13, d, 0, s);
   }
 
+  /** {@code d} = four times the 128 bits at memory. */
+  void vbroadcasti32x4(int d, Mem from) {
+    evex(MAP_0F38, P66, 0, BITS_512, 0x5a, d, 0, from, 0, false, 16);
+  }
+
+  /** Byte i of d = that byte of the same 128 bits of s which byte i of how names, 0 above 127. */
+  void vpshufb(int d, int s, int how) {
+    evex(MAP_0F38, P66, 0, BITS_512, 0x00, d, s, how);
+  }
+
   /** {@code mask = s}, 32 lanes. */
   void kmovd(int mask, Reg s) {
     if (s.ordinal() > 7) {
@@ -309,6 +331,14 @@ final class Assembler {
     emit(0xc7);
     emit(0xc0 | d.ordinal() & 7);
     emit32(value);
+  }
+
+  /** {@code d} = 16 bits without sign. */
+  void movzx(Reg d, Mem from) {
+    rex(false, d.ordinal(), from);
+    emit(0x0f);
+    emit(0xb7);
+    operand(d.ordinal(), from, 1);
   }
 
   void lea(Reg d, Mem address) {
@@ -389,6 +419,13 @@ final class Assembler {
     emit(0xc1);
     emit(0xe0 | d.ordinal() & 7);
     emit(bits);
+  }
+
+  /** {@code d <<= cl}. */
+  void shl(Reg d) {
+    emit(0x48 | (d.ordinal() > 7 ? 1 : 0));
+    emit(0xd3);
+    emit(0xe0 | d.ordinal() & 7);
   }
 
   /** {@code d = s} where the condition holds. */
@@ -509,7 +546,7 @@ final class Assembler {
     emit(
         map | (reg & 8) << 4 ^ 0x80 | (rm & 16) << 2 ^ 0x40 | (rm & 8) << 2 ^ 0x20 | reg & 16 ^ 16);
     emit(w << 7 | (~v & 15) << 3 | 4 | prefix);
-    emit(bits << 5 | (v & 16) >> 1 ^ 8);
+    emit(bits | (v & 16) >> 1 ^ 8);
     emit(opcode);
     emit(0xc0 | (reg & 7) << 3 | rm & 7);
   }
@@ -541,7 +578,7 @@ final class Assembler {
             | (m.base.ordinal() & 8) << 2 ^ 0x20
             | reg & 16 ^ 16);
     emit(w << 7 | (~v & 15) << 3 | 4 | prefix);
-    emit((zeroing && mask != 0 ? 0x80 : 0) | bits << 5 | (v & 16) >> 1 ^ 8 | mask);
+    emit((zeroing && mask != 0 ? 0x80 : 0) | bits | (v & 16) >> 1 ^ 8 | mask);
     emit(opcode);
     operand(reg, m, unit);
   }

@@ -26,9 +26,10 @@ import java.util.Map;
 
 /**
  * The machine code of products. One routine goes over rows of W, pieces of their elements and tiles
- * of tokens; it calls <i>tiles</i>, the inner loops, one for each type of weights and number of
- * tokens: {@value #ROWS} rows of W times one to {@value #MOST_TOKENS} rows of x, all running sums
- * in registers.
+ * of tokens. The rows make four <i>runs</i> of neighbours, read side by side front to back, since
+ * the processor reads ahead in long runs. It calls <i>tiles</i>, the inner loops, one for each type
+ * of weights and number of tokens: {@value #ROWS} rows of W times one to {@value #MOST_TOKENS} rows
+ * of x, all running sums in registers.
  *
  * <p>A <i>step</i> is 32 elements, those of a block. Running sums are vectors of 16 lanes, added up
  * at the end by halves onto halves. In float32 lane i takes the elements {@code k mod 16 = i} in
@@ -43,8 +44,11 @@ final class MachineCode {
   /** The most tokens of a tile: 24 sums, four rows of W and what is multiplied. */
   static final int MOST_TOKENS = 6;
 
-  /** Rows of W whose totals are written at a time. */
-  static final int GROUP = 16;
+  /** Rows of each run whose totals are written at a time. */
+  static final int GROUP = 4;
+
+  /** So many rows before its use a piece of a row is asked for. */
+  private static final int ROWS_AHEAD = 2;
 
   /** Elements of a step. */
   static final int STEP = 32;
@@ -53,7 +57,7 @@ final class MachineCode {
   static final int SUM = 64;
 
   /** Bytes of the sums of one token and a group of rows. */
-  static final int SUMS_OF_TOKEN = GROUP * SUM;
+  static final int SUMS_OF_TOKEN = GROUP * ROWS * SUM;
 
   /** How weights are stored, and the bytes of a step of theirs and of x's. */
   enum Weights {
@@ -69,6 +73,18 @@ final class MachineCode {
     Weights(int stepBytes, int xStepBytes) {
       this.stepBytes = stepBytes;
       this.xStepBytes = xStepBytes;
+    }
+  }
+
+  /** Which rows of W a tile asks for before their use. */
+  enum Ahead {
+    NONE,
+    ALL,
+    FIRST_TWO,
+    LAST_TWO;
+
+    private boolean row(int row) {
+      return this == ALL || this == FIRST_TWO && row < 2 || this == LAST_TWO && row >= 2;
     }
   }
 
@@ -92,12 +108,14 @@ final class MachineCode {
   static final int Y_STRIDE = 88;
   static final int W_STEP = 96;
 
-  /** Mask of the rows of the last group of fewer than {@value #GROUP}. */
-  static final int LAST_ROWS = 104;
+  /** Rows of a run: a quarter of all, rounded up. */
+  static final int RUN = 104;
 
-  private static final int FIRST_STEP = 112;
-  private static final int GROUP_W = 120;
-  private static final int ROWS_LEFT = 128;
+  /** The float32 values of all float16; blocks only. */
+  static final int HALVES = 112;
+
+  private static final int FIRST_STEP = 120;
+  private static final int ROW = 128;
   private static final int TILES_LEFT = 136;
 
   /** Bytes of the arguments. */
@@ -127,9 +145,11 @@ final class MachineCode {
 
   static final int TAIL_HIGH = 48;
 
+  /** Rows of W, one of each run. */
+  private static final Reg[] POINTERS = {R8, R9, R10, R11};
+
   private final Assembler a = new Assembler();
-  private final Map<Weights, int[]> tiles = new EnumMap<>(Weights.class);
-  private final Map<Weights, int[]> reading = new EnumMap<>(Weights.class);
+  private final Map<Weights, int[][]> tiles = new EnumMap<>(Weights.class);
   private final int multiply;
   private final int packBfloat16;
   private final int pack;
@@ -145,14 +165,13 @@ final class MachineCode {
     pack = a.position();
     pack(false);
     for (Weights weights : Weights.values()) {
-      int[] plain = new int[MOST_TOKENS + 1];
-      int[] ahead = new int[MOST_TOKENS + 1];
-      for (int tokens = 1; tokens <= MOST_TOKENS; tokens++) {
-        plain[tokens] = tile(weights, tokens, false, fromZero);
-        ahead[tokens] = tile(weights, tokens, true, fromZero);
+      int[][] all = new int[Ahead.values().length][MOST_TOKENS + 1];
+      for (Ahead ahead : Ahead.values()) {
+        for (int tokens = 1; tokens <= MOST_TOKENS; tokens++) {
+          all[ahead.ordinal()][tokens] = tile(weights, tokens, ahead, fromZero);
+        }
       }
-      tiles.put(weights, plain);
-      reading.put(weights, ahead);
+      tiles.put(weights, all);
     }
     a.align();
     a.bind(fromZero);
@@ -161,6 +180,9 @@ final class MachineCode {
     }
     for (int i = 0; i < 16; i++) {
       a.data(Float.floatToRawIntBits(i - 8));
+    }
+    for (int i = 0; i < 16; i++) {
+      a.data(0x80808000 | i); // byte i of 16, and three zeros
     }
   }
 
@@ -178,13 +200,9 @@ final class MachineCode {
     return weights == Weights.BFLOAT16 ? packBfloat16 : pack;
   }
 
-  /**
-   * Where a tile begins.
-   *
-   * @param readsAhead whether it asks for the rows of W that come next
-   */
-  int tile(Weights weights, int tokens, boolean readsAhead) {
-    return (readsAhead ? reading : tiles).get(weights)[tokens];
+  /** Where a tile begins. */
+  int tile(Weights weights, int tokens, Ahead ahead) {
+    return tiles.get(weights)[ahead.ordinal()][tokens];
   }
 
   private static Mem argument(int offset) {
@@ -199,10 +217,8 @@ final class MachineCode {
     a.mov(R15, RDI);
     a.mov(RAX, argument(TAIL));
     a.kmovd(1, RAX);
-    a.mov(RAX, argument(W));
-    a.mov(argument(GROUP_W), RAX);
-    a.mov(RAX, argument(W_ROWS));
-    a.mov(argument(ROWS_LEFT), RAX);
+    a.mov(RAX, 0);
+    a.mov(argument(ROW), RAX);
 
     Label group = new Label();
     a.bind(group);
@@ -223,24 +239,23 @@ final class MachineCode {
     a.bind(stepsKnown);
     a.mov(RBP, 0);
 
-    // rbp: row of the group; r8 to r11: rows of W, the last one again where there are fewer
+    // rbp: row of the group; r8 to r11: that row of each run, the last of W where there is none
     Label rows = new Label();
     a.bind(rows);
-    a.mov(R8, RBP);
-    a.imul(R8, argument(W_STRIDE));
-    a.add(R8, argument(GROUP_W));
-    a.mov(RAX, argument(FIRST_STEP));
-    a.imul(RAX, argument(W_STEP));
-    a.add(R8, RAX);
-    a.mov(RDX, argument(W_STRIDE));
-    a.mov(RAX, argument(ROWS_LEFT));
-    a.sub(RAX, RBP);
-    Reg[] pointers = {R8, R9, R10, R11};
-    for (int i = 1; i < ROWS; i++) {
-      a.mov(pointers[i], pointers[i - 1]);
-      a.add(pointers[i], RDX);
-      a.cmp(RAX, i + 1);
-      a.cmov(Condition.LESS, pointers[i], pointers[i - 1]);
+    a.mov(RAX, argument(ROW));
+    a.add(RAX, RBP);
+    a.mov(RDX, argument(W_ROWS));
+    a.sub(RDX, 1);
+    a.mov(RCX, argument(FIRST_STEP));
+    a.imul(RCX, argument(W_STEP));
+    a.add(RCX, argument(W));
+    for (Reg pointer : POINTERS) {
+      a.mov(pointer, RAX);
+      a.cmp(pointer, RDX);
+      a.cmov(Condition.GREATER, pointer, RDX);
+      a.imul(pointer, argument(W_STRIDE));
+      a.add(pointer, RCX);
+      a.add(RAX, argument(RUN));
     }
     readAhead();
     a.mov(R14, argument(TILES));
@@ -254,7 +269,7 @@ final class MachineCode {
     a.imul(RAX, at(R14, TILE_X_STEP));
     a.add(RAX, at(R14, TILE_X));
     a.mov(RDX, RBP);
-    a.shl(RDX, Integer.numberOfTrailingZeros(SUM));
+    a.shl(RDX, Integer.numberOfTrailingZeros(ROWS * SUM));
     a.add(RDX, argument(SUMS));
     a.add(RDX, at(R14, TILE_SUMS));
     a.mov(RCX, R13);
@@ -266,31 +281,25 @@ final class MachineCode {
     a.jump(Condition.NOT_EQUAL, tile);
 
     Label pieceDone = new Label();
-    a.add(RBP, ROWS);
+    a.add(RBP, 1);
     a.cmp(RBP, GROUP);
-    a.jump(Condition.GREATER_OR_EQUAL, pieceDone);
-    a.cmp(RBP, argument(ROWS_LEFT));
+    a.jump(Condition.EQUAL, pieceDone);
+    a.mov(RAX, argument(ROW));
+    a.add(RAX, RBP);
+    a.cmp(RAX, argument(RUN));
     a.jump(Condition.LESS, rows);
     a.bind(pieceDone);
-    a.mov(RAX, argument(FIRST_STEP));
-    a.add(RAX, R13);
-    a.mov(argument(FIRST_STEP), RAX);
-    a.cmp(RAX, argument(STEPS));
+    a.add(R13, argument(FIRST_STEP));
+    a.mov(argument(FIRST_STEP), R13);
+    a.cmp(R13, argument(STEPS));
     a.jump(Condition.LESS, piece);
 
     totals();
-
-    a.mov(RAX, argument(W_STRIDE));
-    a.shl(RAX, Integer.numberOfTrailingZeros(GROUP));
-    a.add(RAX, argument(GROUP_W));
-    a.mov(argument(GROUP_W), RAX);
-    a.mov(RAX, argument(Y));
-    a.add(RAX, 4 * GROUP);
-    a.mov(argument(Y), RAX);
-    a.mov(RAX, argument(ROWS_LEFT));
-    a.sub(RAX, GROUP);
-    a.mov(argument(ROWS_LEFT), RAX);
-    a.jump(Condition.GREATER, group);
+    a.mov(RAX, argument(ROW));
+    a.add(RAX, GROUP);
+    a.mov(argument(ROW), RAX);
+    a.cmp(RAX, argument(RUN));
+    a.jump(Condition.LESS, group);
 
     a.vzeroupper();
     for (int i = kept.length - 1; i >= 0; i--) {
@@ -300,57 +309,70 @@ final class MachineCode {
   }
 
   /**
-   * rdi = bytes from a row's piece to the one that is read next in its place: four rows on, else
-   * the next piece of the group's first rows, else the beginning of the next group. In: rdx the
-   * stride, rax rows from this one on.
+   * rdi = bytes from a piece of a row to the one that is read two rows later: the same piece two
+   * rows on, else the next piece of the group's first rows, else the first piece of the next group.
    */
   private void readAhead() {
     Label known = new Label();
-    Label lastRows = new Label();
     Label lastPiece = new Label();
-    a.mov(RDI, RDX);
-    a.shl(RDI, Integer.numberOfTrailingZeros(ROWS));
-    a.cmp(RBP, GROUP - ROWS);
-    a.jump(Condition.EQUAL, lastRows);
-    a.cmp(RAX, ROWS);
-    a.jump(Condition.GREATER, known);
-    a.bind(lastRows);
-    a.mov(RCX, argument(FIRST_STEP));
-    a.add(RCX, R13);
-    a.cmp(RCX, argument(STEPS));
+    a.mov(RDI, argument(W_STRIDE));
+    a.add(RDI, RDI);
+    a.cmp(RBP, GROUP - ROWS_AHEAD);
+    a.jump(Condition.LESS, known);
+    a.mov(RAX, argument(FIRST_STEP));
+    a.mov(RDX, RAX);
+    a.imul(RDX, argument(W_STEP));
+    a.add(RAX, R13);
+    a.cmp(RAX, argument(STEPS));
     a.jump(Condition.EQUAL, lastPiece);
-    a.mov(RDI, argument(PIECE));
-    a.imul(RDI, argument(W_STEP));
-    a.mov(RCX, RBP);
-    a.imul(RCX, argument(W_STRIDE));
-    a.sub(RDI, RCX);
+    a.mov(RDX, argument(PIECE));
+    a.imul(RDX, argument(W_STEP));
+    a.sub(RDX, RDI);
+    a.mov(RDI, RDX);
     a.jump(known);
     a.bind(lastPiece);
-    a.mov(RCX, argument(FIRST_STEP));
-    a.imul(RCX, argument(W_STEP));
-    a.sub(RDI, RCX);
+    a.sub(RDI, RDX);
     a.bind(known);
   }
 
-  /** Adds up the sums of a group and writes them to y. */
+  /** Adds up the sums of a group and writes them to y: four neighbours in each run. */
   private void totals() {
-    Label whole = new Label();
-    a.mov(RAX, 0xffff);
-    a.mov(RCX, argument(ROWS_LEFT));
-    a.cmp(RCX, GROUP);
-    a.jump(Condition.GREATER_OR_EQUAL, whole);
-    a.mov(RAX, argument(LAST_ROWS));
-    a.bind(whole);
-    a.kmovd(2, RAX);
+    // Masks 2 to 5: those of the four that are rows of W and of the run.
+    a.mov(RAX, argument(W_ROWS));
+    a.sub(RAX, argument(ROW));
+    a.mov(R8, argument(RUN));
+    a.mov(RDX, R8);
+    a.sub(RDX, argument(ROW));
+    a.mov(R9, GROUP);
+    a.cmp(RDX, R9);
+    a.cmov(Condition.GREATER, RDX, R9);
+    a.mov(R9, 0);
+    for (int i = 0; i < ROWS; i++) {
+      a.mov(RCX, RAX);
+      a.cmp(RCX, RDX);
+      a.cmov(Condition.GREATER, RCX, RDX);
+      a.cmp(RCX, 0);
+      a.cmov(Condition.LESS, RCX, R9);
+      a.mov(RBX, 1);
+      a.shl(RBX);
+      a.sub(RBX, 1);
+      a.kmovd(2 + i, RBX);
+      a.sub(RAX, R8);
+    }
+    a.shl(R8, 2); // bytes of y from run to run, and three times that
+    a.lea(R9, new Mem(R8, R8, 2, 0));
+    a.mov(RDX, argument(ROW));
+    a.shl(RDX, 2);
+    a.add(RDX, argument(Y));
     a.mov(RAX, argument(SUMS));
-    a.mov(RDX, argument(Y));
     a.mov(RCX, argument(TOKENS));
     Label token = new Label();
     a.bind(token);
-    // Which sum goes into which register, so that totals come out in order.
+    // Total 4 · run + row of the group; which sum goes into which register, so that they come out
+    // so.
     int[] order = {0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15};
     for (int i = 0; i < 16; i++) {
-      a.vmovups(i, at(RAX, order[i] * SUM));
+      a.vmovups(i, at(RAX, (order[i] % 4 * ROWS + order[i] / 4) * SUM));
     }
     for (int i = 0; i < 16; i += 2) { // lanes 8 apart: registers 0, 2, … hold two sums
       a.vshuff64x2(16, i, i + 1, 0x44);
@@ -370,7 +392,13 @@ final class MachineCode {
     a.vshufps(16, 0, 8, 0x88);
     a.vshufps(17, 0, 8, 0xdd);
     a.vaddps(0, 16, 17);
+    a.vshuff32x4(1, 0, 0, 0x55);
+    a.vshuff32x4(2, 0, 0, 0xaa);
+    a.vshuff32x4(3, 0, 0, 0xff);
     a.vmovups(at(RDX), 0, 2);
+    a.vmovups(at(RDX, R8, 0), 1, 3);
+    a.vmovups(new Mem(RDX, R8, 2, 0), 2, 4);
+    a.vmovups(at(RDX, R9, 0), 3, 5);
     a.add(RAX, SUMS_OF_TOKEN);
     a.add(RDX, argument(Y_STRIDE));
     a.sub(RCX, 1);
@@ -380,9 +408,9 @@ final class MachineCode {
   /**
    * A tile. In: rax x; rcx steps; rdx sums; r8 to r11 rows of W; rsi whether elements follow the
    * last step, mask 1 which; rdi how far to read ahead; r12 zero where sums begin. Keeps all but
-   * rax, rbx, rcx and vectors.
+   * rax, rbx, rcx, r12, vectors and, with blocks, rsi.
    */
-  private int tile(Weights weights, int tokens, boolean readsAhead, Label constants) {
+  private int tile(Weights weights, int tokens, Ahead ahead, Label constants) {
     a.align();
     int start = a.position();
     Label add = new Label();
@@ -401,9 +429,9 @@ final class MachineCode {
     }
     a.bind(begun);
     if (weights == Weights.BFLOAT16) {
-      bfloat16(tokens, readsAhead);
+      bfloat16(tokens, ahead);
     } else {
-      blocks(weights, tokens, readsAhead, constants);
+      blocks(weights, tokens, ahead, constants);
     }
     for (int t = 0; t < tokens; t++) {
       for (int r = 0; r < ROWS; r++) {
@@ -414,9 +442,7 @@ final class MachineCode {
     return start;
   }
 
-  private static final Reg[] POINTERS = {R8, R9, R10, R11};
-
-  private void bfloat16(int tokens, boolean readsAhead) {
+  private void bfloat16(int tokens, Ahead ahead) {
     Label step = new Label();
     Label behind = new Label();
     Label done = new Label();
@@ -429,10 +455,12 @@ final class MachineCode {
       a.vmovups(24 + r, at(POINTERS[r], RBX, 0));
     }
     products(tokens);
-    if (readsAhead) {
+    if (ahead != Ahead.NONE) {
       a.lea(R12, at(RBX, RDI, 0));
       for (int r = 0; r < ROWS; r++) {
-        a.prefetcht0(at(POINTERS[r], R12, 0));
+        if (ahead.row(r)) {
+          a.prefetcht0(at(POINTERS[r], R12, 0));
+        }
       }
     }
     a.add(RBX, SUM);
@@ -461,13 +489,16 @@ final class MachineCode {
   }
 
   /** Weights are decoded as {@code Dequantizer} does, in registers, and multiplied in float32. */
-  private void blocks(Weights weights, int tokens, boolean readsAhead, Label constants) {
+  private void blocks(Weights weights, int tokens, Ahead ahead, Label constants) {
     Label step = new Label();
     Label done = new Label();
     if (weights != Weights.Q8_0) {
       a.lea(RBX, constants, weights == Weights.Q4_0 ? 64 : 0);
       a.vmovups(31, at(RBX));
+      a.lea(RBX, constants, 128);
+      a.vmovups(30, at(RBX));
     }
+    a.mov(RSI, argument(HALVES)); // no elements follow the last step
     a.mov(RBX, 0);
     a.test(RCX, RCX);
     a.jump(Condition.EQUAL, done);
@@ -475,10 +506,10 @@ final class MachineCode {
     a.bind(step);
     for (int r = 0; r < ROWS; r++) {
       Reg row = POINTERS[r];
-      a.vpbroadcastw(24, at(row, RBX, 0));
-      a.vcvtph2ps(24, 24);
       switch (weights) {
         case Q8_0 -> {
+          a.vpbroadcastw(24, at(row, RBX, 0));
+          a.vcvtph2ps(24, 24);
           a.vpmovsxbd(25, at(row, RBX, 2));
           a.vpmovsxbd(26, at(row, RBX, 18));
           a.vcvtdq2ps(25, 25);
@@ -487,13 +518,18 @@ final class MachineCode {
           a.vmulps(26, 26, 24);
         }
         case Q4_0, Q4_1 -> {
-          a.vmulps(24, 31, 24);
+          // A scale by a table, bytes by a shuffle within 128 bits: one exchange between those
+          // takes
+          // a cycle, and the two that look weights up are enough.
+          Mem scale = new Mem(RSI, R12, 4, 0);
+          a.movzx(R12, at(row, RBX, 0));
+          a.vmulps(24, 31, scale);
           if (weights == Weights.Q4_1) {
-            a.vpbroadcastw(25, at(row, RBX, 2));
-            a.vcvtph2ps(25, 25);
-            a.vaddps(24, 24, 25);
+            a.movzx(R12, at(row, RBX, 2));
+            a.vaddps(24, 24, scale);
           }
-          a.vpmovzxbd(25, at(row, RBX, weights.stepBytes - 16));
+          a.vbroadcasti32x4(25, at(row, RBX, weights.stepBytes - 16));
+          a.vpshufb(25, 25, 30);
           a.vpsrld(26, 25, 4);
           a.vpermps(25, 25, 24);
           a.vpermps(26, 26, 24);
@@ -504,7 +540,7 @@ final class MachineCode {
         a.vfmadd231ps(t * ROWS + r, 25, at(RAX, 2 * t * SUM));
         a.vfmadd231ps(t * ROWS + r, 26, at(RAX, (2 * t + 1) * SUM));
       }
-      if (readsAhead) {
+      if (ahead.row(r)) {
         a.lea(R12, at(RBX, RDI, 0));
         a.prefetcht0(at(row, R12, 0));
       }

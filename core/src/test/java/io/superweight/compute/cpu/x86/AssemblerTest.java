@@ -70,9 +70,34 @@ final class AssemblerTest {
     check("6202354816cf", a -> a.vpermps(25, 9, 31)); // vpermps zmm25, zmm9, zmm31
     check("62912d4072d104", a -> a.vpsrld(26, 25, 4)); // vpsrld zmm26, zmm25, 4
     check(
+        "622104505904a6",
+        a ->
+            a.vmulps(
+                24,
+                31,
+                new Assembler.Mem(
+                    Reg.RSI, Reg.R12, 4, 0))); // vmulps zmm24, zmm31, [rsi+r12*4]{1to16}
+    check(
+        "62b15c505864a602",
+        a ->
+            a.vaddps(
+                4,
+                20,
+                new Assembler.Mem(
+                    Reg.RSI, Reg.R12, 4, 8))); // vaddps zmm4, zmm20, [rsi+r12*4+0x8]{1to16}
+    check(
         "62427d2879441b01",
         a -> a.vpbroadcastw(24, at(Reg.R11, Reg.RBX, 2))); // vpbroadcastw ymm24, [r11+rbx+0x2]
     check("62427d4813c9", a -> a.vcvtph2ps(25, 9)); // vcvtph2ps zmm25, ymm9
+    check(
+        "62427d485a8c1b02000000",
+        a ->
+            a.vbroadcasti32x4(25, at(Reg.R11, Reg.RBX, 2))); // vbroadcasti32x4 zmm25, [r11+rbx+0x2]
+    check("6202354800ce", a -> a.vpshufb(25, 9, 30)); // vpshufb zmm25, zmm9, zmm30
+    check(
+        "450fb7641b02",
+        a -> a.movzx(Reg.R12, at(Reg.R11, Reg.RBX, 2))); // movzx r12d, [r11+rbx+0x2]
+    check("48d3e3", a -> a.shl(Reg.RBX)); // shl rbx, cl
     check("c5fb92d0", a -> a.kmovd(2, Reg.RAX)); // kmovd k2, eax
     check("c5f877", a -> a.vzeroupper()); // vzeroupper
     check("430f180c20", a -> a.prefetcht0(at(Reg.R8, Reg.R12, 0))); // prefetcht0 [r8+r12]
