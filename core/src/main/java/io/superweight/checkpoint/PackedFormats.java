@@ -20,8 +20,9 @@ import java.util.Set;
  *       weight_scale}, {@code weight_zero_point}, {@code weight_shape}, {@code weight_g_idx}; or an
  *       8-bit {@code weight} with {@code weight_scale}
  *   <li>GPTQ (AutoGPTQ, GPTQModel): {@code qweight}, {@code qzeros}, {@code scales}, {@code g_idx};
- *       2, 4 and 8 bits, both checkpoint formats
- *   <li>AWQ (AutoAWQ, layout gemm): {@code qweight}, {@code qzeros}, {@code scales}; 4 bits
+ *       2, 3, 4 and 8 bits, both checkpoint formats
+ *   <li>AWQ (AutoAWQ, layout gemm): {@code qweight}, {@code qzeros}, {@code scales}; 4 bits, and 8
+ *       as vLLM orders them (quant_utils.py, awq_pack)
  *   <li>FP8 (transformers {@code finegrained_fp8}, fbgemm): an 8-bit float {@code weight} with
  *       {@code weight_scale_inv} or {@code weight_scale}
  *   <li>bitsandbytes (0.50): {@code weight.quant_state.bitsandbytes__nf4} and {@code __fp4}, nested
@@ -34,6 +35,37 @@ final class PackedFormats {
 
   /** Where the eight columns of an AWQ word lie (AutoAWQ: AWQ_REVERSE_ORDER). */
   private static final int[] AWQ_NIBBLES = {0, 4, 1, 5, 2, 6, 3, 7};
+
+  /** Where the four columns of a word of 8 bits lie (vLLM: undo_interleave). */
+  private static final int[] AWQ_BYTES = {0, 2, 1, 3};
+
+  /**
+   * Unsigned codes of so many bits in 32-bit words, the first in the lowest bits.
+   *
+   * @param dense codes run on from word to word; else a word has as many as are whole in it
+   */
+  private record Codes(int bits, boolean dense) {
+    int words(int codes) {
+      int each = 32 / bits;
+      return dense ? Math.toIntExact((31 + (long) codes * bits) / 32) : (codes + each - 1) / each;
+    }
+
+    /** A code of words that lie {@code stride} apart from word {@code first} on. */
+    int at(RawTensor packed, long first, long stride, int index) {
+      int mask = (1 << bits) - 1;
+      if (!dense) {
+        int each = 32 / bits;
+        return packed.word(first + index / each * stride) >>> bits * (index % each) & mask;
+      }
+      long bit = (long) index * bits;
+      int shift = (int) (bit % 32);
+      int code = packed.word(first + bit / 32 * stride) >>> shift;
+      if (shift + bits > 32) {
+        code |= packed.word(first + (bit / 32 + 1) * stride) << 32 - shift;
+      }
+      return code & mask;
+    }
+  }
 
   private final String source;
   private final ModelConfig config;
@@ -119,9 +151,8 @@ final class PackedFormats {
     int rows = Math.toIntExact(shape.integer(0));
     int cols = Math.toIntExact(shape.integer(1));
     int words = packed.dimension(1);
-    int bits = bits(module, cols, words);
-    int each = 32 / bits;
-    int mask = (1 << bits) - 1;
+    Codes codes = codes(module, cols, words);
+    int bits = codes.bits();
     int middle = 1 << bits - 1;
     Grid grid = grid(module, scale, rows, cols);
     require(packed.dimension(0) == rows, module, packed);
@@ -132,8 +163,7 @@ final class PackedFormats {
       if (zeros.type().equals("I32")) { // packed along the rows
         for (int r = 0; r < grid.gridRows; r++) {
           for (int c = 0; c < grid.gridCols; c++) {
-            int word = zeros.word((long) (r / each) * grid.gridCols + c);
-            zero[r * grid.gridCols + c] = (word >>> bits * (r % each) & mask) - middle;
+            zero[r * grid.gridCols + c] = codes.at(zeros, c, grid.gridCols, r) - middle;
           }
         }
       } else {
@@ -152,8 +182,7 @@ final class PackedFormats {
           int at = 0;
           for (int r = from; r < from + count; r++) {
             for (int c = 0; c < cols; c++) {
-              int code =
-                  (packed.word((long) r * words + c / each) >>> bits * (c % each) & mask) - middle;
+              int code = codes.at(packed, (long) r * words, 1, c) - middle;
               int g = grid.index(r, c);
               out[at++] = (code - zero[g]) * grid.scales[g];
             }
@@ -165,18 +194,24 @@ final class PackedFormats {
         shape.name());
   }
 
-  /** The width of the codes: what the configuration says, where the packed width agrees. */
-  private int bits(String module, int cols, int words) {
+  /** The codes: as wide as the configuration says, where the packed width agrees. */
+  private Codes codes(String module, int cols, int words) {
     int said = said("num_bits");
     for (int bits : new int[] {said, 4, 8, 2}) {
-      if ((bits == 2 || bits == 4 || bits == 8) && (cols + 32 / bits - 1) / (32 / bits) == words) {
-        return bits;
+      // Earlier versions left the rest of a word empty.
+      for (boolean whole : new boolean[] {false, true}) {
+        if (bits >= 1 && bits <= 8) {
+          Codes codes = new Codes(bits, !whole && 32 % bits != 0);
+          if (codes.words(cols) == words) {
+            return codes;
+          }
+        }
       }
     }
     throw unsupported(
         module,
         cols + " columns in " + words + " words" + (said > 0 ? " of " + said + " bits" : ""),
-        "2, 4 and 8 bits are known; use the unquantized model");
+        "1 to 8 bits are known; use the unquantized model");
   }
 
   /** A number of the weights' arguments of the first group, 0 where there is none. */
@@ -277,7 +312,9 @@ final class PackedFormats {
     if (packed.dimension(1) == outputs) {
       gptq(module, packed, zeros, scale, scales, groups, outputs);
     } else if (packed.dimension(1) * 8 == outputs) {
-      awq(module, packed, zeros, scale, scales, groups, outputs);
+      awq(module, packed, zeros, scale, scales, groups, outputs, 4);
+    } else if (packed.dimension(1) * 4 == outputs) {
+      awq(module, packed, zeros, scale, scales, groups, outputs, 8);
     } else {
       throw unsupported(
           module,
@@ -295,20 +332,22 @@ final class PackedFormats {
       int groups,
       int outputs) {
     int bits = Math.multiplyExact(32, zeros.dimension(1)) / outputs;
-    if (bits != 2 && bits != 4 && bits != 8) {
-      throw unsupported(module, bits + " bits", "2, 4 and 8 are known; use the unquantized model");
+    if (bits != 2 && bits != 3 && bits != 4 && bits != 8) {
+      throw unsupported(
+          module, bits + " bits", "2, 3, 4 and 8 are known; use the unquantized model");
     }
-    int each = 32 / bits;
+    Codes codes = new Codes(bits, 32 % bits != 0);
     int mask = (1 << bits) - 1;
-    int inputs = Math.multiplyExact(packed.dimension(0), each);
+    int inputs = Math.multiplyExact(packed.dimension(0), 32) / bits;
+    require(codes.words(inputs) == packed.dimension(0), module, packed);
     require(zeros.dimension(0) == groups, module, zeros);
     // The first format keeps zero points less one (AutoGPTQ's pack()).
     int added = "gptq_v2".equals(quantization.get("checkpoint_format")) ? 0 : 1;
     float[] zero = new float[scales.length];
     for (int g = 0; g < groups; g++) {
       for (int o = 0; o < outputs; o++) {
-        int word = zeros.word((long) g * zeros.dimension(1) + o / each);
-        zero[g * outputs + o] = (word >>> bits * (o % each)) + added & mask;
+        int code = codes.at(zeros, (long) g * zeros.dimension(1), 1, o);
+        zero[g * outputs + o] = code + added & mask;
       }
     }
     RawTensor order = raws.get(module + ".g_idx");
@@ -326,14 +365,11 @@ final class PackedFormats {
         inputs,
         "GPTQ " + bits + "-bit",
         (from, count, out) -> {
-          for (int w = 0; w < inputs / each; w++) {
+          for (int c = 0; c < inputs; c++) {
             for (int r = 0; r < count; r++) {
-              int word = packed.word((long) w * outputs + from + r);
-              for (int i = 0; i < each; i++) {
-                int c = w * each + i;
-                int at = of[c] * outputs + from + r;
-                out[r * inputs + c] = ((word >>> bits * i & mask) - zero[at]) * scales[at];
-              }
+              int code = codes.at(packed, from + r, outputs, c);
+              int at = of[c] * outputs + from + r;
+              out[r * inputs + c] = (code - zero[at]) * scales[at];
             }
           }
         },
@@ -350,13 +386,17 @@ final class PackedFormats {
       Tensor scale,
       float[] scales,
       int groups,
-      int outputs) {
+      int outputs,
+      int bits) {
     if (quantization.get("version") instanceof String version
         && !version.equalsIgnoreCase("gemm")) {
       throw unsupported(
           module, "AWQ's layout " + version, "gemm is known; use the unquantized model");
     }
-    int words = outputs / 8;
+    int each = 32 / bits;
+    int mask = (1 << bits) - 1;
+    int[] lies = bits == 4 ? AWQ_NIBBLES : AWQ_BYTES;
+    int words = outputs / each;
     int inputs = packed.dimension(0);
     require(zeros.dimension(0) == groups && zeros.dimension(1) == words, module, zeros);
     int[] of = even(module, inputs, groups);
@@ -364,7 +404,7 @@ final class PackedFormats {
     for (int g = 0; g < groups; g++) {
       for (int o = 0; o < outputs; o++) {
         zero[g * outputs + o] =
-            zeros.word((long) g * words + o / 8) >>> 4 * AWQ_NIBBLES[o % 8] & 15;
+            zeros.word((long) g * words + o / each) >>> bits * lies[o % each] & mask;
       }
     }
     add(
@@ -372,12 +412,12 @@ final class PackedFormats {
         scale.dtype(),
         outputs,
         inputs,
-        "AWQ 4-bit",
+        "AWQ " + bits + "-bit",
         (from, count, out) -> {
           for (int c = 0; c < inputs; c++) {
             for (int r = 0; r < count; r++) {
               int o = from + r;
-              int code = packed.word((long) c * words + o / 8) >>> 4 * AWQ_NIBBLES[o % 8] & 15;
+              int code = packed.word((long) c * words + o / each) >>> bits * lies[o % each] & mask;
               int at = of[c] * outputs + o;
               out[r * inputs + c] = (code - zero[at]) * scales[at];
             }
