@@ -7,6 +7,7 @@ import io.superweight.compute.cpu.IntegerProduct;
 import io.superweight.compute.cpu.Product;
 import io.superweight.compute.cpu.WeightReader;
 import io.superweight.compute.cpu.Workers;
+import io.superweight.compute.cpu.x86.AssembledProduct;
 import io.superweight.tensor.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -186,7 +187,8 @@ final class OneDnnProduct implements Product {
 
   @Override
   public String description() {
-    return library.version();
+    return library.version()
+        + (java.multipliesBfloat16() ? ", " + AssembledProduct.DOT_PRODUCTS : "");
   }
 
   @Override

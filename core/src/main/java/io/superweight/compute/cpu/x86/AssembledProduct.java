@@ -31,6 +31,9 @@ public final class AssembledProduct implements Product {
   /** Set to {@code false}, there is none of it: {@code java -Dsuperweight.assembled=false}. */
   public static final String PROPERTY = "superweight.assembled";
 
+  /** What reports say where bfloat16 is multiplied here. */
+  public static final String DOT_PRODUCTS = "AVX-512 bf16 machine code";
+
   private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
   private static final ValueLayout.OfShort BFLOAT16 = ValueLayout.JAVA_SHORT_UNALIGNED;
 
@@ -133,8 +136,7 @@ public final class AssembledProduct implements Product {
 
   @Override
   public String description() {
-    return (bfloat16 ? "AVX-512 bf16 machine code, " : "AVX-512 machine code, ")
-        + rest.description();
+    return (bfloat16 ? DOT_PRODUCTS : "AVX-512 machine code") + ", " + rest.description();
   }
 
   @Override
