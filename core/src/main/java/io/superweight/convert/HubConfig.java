@@ -226,6 +226,30 @@ final class HubConfig {
       }
     }
     out.put("rope_parameters", written);
+    earlierNames(written);
+  }
+
+  /** The same under the keys that transformers had before version 5. */
+  private void earlierNames(Map<String, Object> written) {
+    Map<?, ?> full = written.get("full_attention") instanceof Map<?, ?> ofLayer ? ofLayer : written;
+    out.put("rope_theta", full.get("rope_theta"));
+    if (full.get("partial_rotary_factor") != null) {
+      out.put("partial_rotary_factor", full.get("partial_rotary_factor"));
+    }
+    if (written.get("sliding_attention") instanceof Map<?, ?> local) {
+      out.put("rope_local_base_freq", local.get("rope_theta"));
+    }
+    if (!"default".equals(full.get("rope_type"))) {
+      Map<String, Object> scaling = new LinkedHashMap<>();
+      full.forEach((key, value) -> scaling.put((String) key, value));
+      scaling.remove("rope_theta");
+      scaling.remove("partial_rotary_factor");
+      if (type.equals("phi3")) { // whose class took these three alone
+        scaling.put("type", scaling.remove("rope_type"));
+        scaling.keySet().retainAll(List.of("type", "short_factor", "long_factor"));
+      }
+      out.put("rope_scaling", scaling);
+    }
   }
 
   private Map<String, Object> parameters(ModelConfig rope) {
