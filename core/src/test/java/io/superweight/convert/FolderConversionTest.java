@@ -178,16 +178,33 @@ class FolderConversionTest {
     Path fixture = Fixtures.path("hf-tiny").resolve("llama3-gqa-bf16");
     try (Checkpoint original = Checkpoints.open(fixture);
         Checkpoint gguf = Checkpoints.open(toGguf(original, Optional.empty(), null))) {
-      JsonNode rope =
-          JsonMapper.shared()
-              .readTree(toFolder(gguf, null).resolve("config.json").toFile())
-              .path("rope_parameters");
+      JsonNode config =
+          JsonMapper.shared().readTree(toFolder(gguf, null).resolve("config.json").toFile());
+      JsonNode rope = config.path("rope_parameters");
 
       assertThat(rope.path("rope_type").asString()).isEqualTo("llama3");
       assertThat(rope.path("factor").asDouble()).isEqualTo(8);
       assertThat(rope.path("low_freq_factor").asDouble()).isEqualTo(1);
       assertThat(rope.path("high_freq_factor").asDouble()).isEqualTo(4);
       assertThat(rope.path("original_max_position_embeddings").asInt()).isEqualTo(64);
+      assertThat(config.path("rope_theta").asDouble()).isEqualTo(500_000);
+      assertThat(config.path("rope_scaling").path("factor").asDouble()).isEqualTo(8);
+    }
+  }
+
+  @Test
+  void aVocabularyThatIsNotKnownIsLeftOutWithANotice() {
+    Path fixture = Fixtures.path("hf-tiny").resolve("llama1-mha");
+    try (Checkpoint original = Checkpoints.open(fixture);
+        Checkpoint gguf = Checkpoints.open(toGguf(original, Optional.empty(), null))) {
+      FolderContent content = FolderContent.of(gguf, Optional.empty());
+
+      assertThat(content.files()).containsOnlyKeys("generation_config.json");
+      assertThat(content.notices())
+          .singleElement()
+          .asString()
+          .startsWith("no tokenizer is written (")
+          .endsWith("copy the files of the original model into the folder");
     }
   }
 }
