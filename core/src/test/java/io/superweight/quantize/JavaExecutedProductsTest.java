@@ -12,7 +12,9 @@ import io.superweight.compute.Precision;
 import io.superweight.compute.cpu.CpuDevice;
 import io.superweight.edit.EditedModel;
 import io.superweight.model.Transformer;
+import java.lang.reflect.Proxy;
 import java.util.List;
+import java.util.Optional;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
@@ -54,6 +56,30 @@ final class JavaExecutedProductsTest extends ExecutedProductsContract {
           .hasMessageContaining("experts")
           .hasMessageContaining("leave exec=int8 out");
     }
+  }
+
+  @Test
+  void aDeviceWithoutIntegerProductsIsRefusedWithThoseThatHaveThem() {
+    try (Checkpoint checkpoint = Checkpoints.open(Fixtures.path("hf-tiny").resolve("llama1-mha"));
+        Device device = CpuDevice.create(1);
+        Transformer model = Transformer.load(checkpoint, without(device))) {
+      assertThatThrownBy(() -> applied(model, "int8:act=token,exec=int8", EditedModel.ORIGINAL))
+          .isInstanceOf(InputException.class)
+          .hasMessageContaining("no integer products")
+          .hasMessageContaining("--device onednn or --device java");
+    }
+  }
+
+  /** The same device, but for its integer products. */
+  private static Device without(Device device) {
+    return (Device)
+        Proxy.newProxyInstance(
+            Device.class.getClassLoader(),
+            new Class<?>[] {Device.class},
+            (proxy, method, arguments) ->
+                method.getName().equals("integerProducts")
+                    ? Optional.empty()
+                    : method.invoke(device, arguments));
   }
 
   @Test
