@@ -1,7 +1,8 @@
 package io.superweight.convert;
 
 import io.superweight.InputException;
-import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
@@ -9,6 +10,7 @@ import java.util.Map;
 import java.util.OptionalInt;
 import java.util.Set;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /**
  * Which linear maps are packed as compressed-tensors has it, and how: one scheme for all of them.
@@ -59,21 +61,59 @@ public record PackedChoice(int bits, OptionalInt group, List<Pattern> kept, Set<
               + ": its matrices are no Linear modules in transformers, which alone compressed-tensors packs; write GGUF"
               + " (leave --format out)");
     }
-    List<OutputTensor> packed = new ArrayList<>();
-    for (OutputTensor tensor : content.tensors()) {
-      String name = tensor.name();
-      if (content.linear().contains(name)
-          && !keptNames.contains(name)
-          && kept.stream().noneMatch(pattern -> pattern.matcher(name).find())) {
-        packed.add(tensor);
+    Set<String> left = new HashSet<>();
+    for (String name : content.linear()) {
+      if (keptNames.contains(name)
+          || kept.stream().anyMatch(pattern -> pattern.matcher(name).find())) {
+        left.add(name);
       }
     }
+    left.addAll(otherExperts(content, left));
+    List<OutputTensor> packed =
+        content.tensors().stream()
+            .filter(t -> content.linear().contains(t.name()) && !left.contains(t.name()))
+            .toList();
     if (packed.isEmpty()) {
       throw new InputException(
           InputException.Kind.USAGE,
           "--tensor-type leaves every matrix as it is; name fewer of them");
     }
     return packed;
+  }
+
+  /**
+   * The experts of the layers in which one is left as it is: those who load them stack the experts
+   * of a layer, which takes one scheme for all.
+   */
+  private static Set<String> otherExperts(FolderContent content, Set<String> left) {
+    Map<String, Set<String>> byLayer = new HashMap<>();
+    content
+        .places()
+        .forEach((part, place) -> {
+          int at = part.indexOf(".mlp.experts.");
+          if (at >= 0) {
+            byLayer
+                .computeIfAbsent(part.substring(0, at), l -> new HashSet<>())
+                .add(place.tensor());
+          }
+        });
+    Set<String> others = new HashSet<>();
+    byLayer
+        .values()
+        .forEach(experts -> {
+          if (experts.stream().anyMatch(left::contains)) {
+            others.addAll(experts);
+          }
+        });
+    return others;
+  }
+
+  /** Whether some expert is not packed. */
+  boolean leavesExperts(FolderContent content, List<OutputTensor> packed) {
+    Set<String> names = packed.stream().map(OutputTensor::name).collect(Collectors.toSet());
+    return content.places().entrySet().stream()
+        .anyMatch(
+            e -> e.getKey().contains(".mlp.experts.") && !names.contains(e.getValue().tensor()));
   }
 
   /**

@@ -35,7 +35,7 @@ public final class SafetensorsExport implements Export {
   /** A tensor of the file. */
   private record Part(Item item, Shape shape, String form, OutputTensor tensor, RowForm rows) {}
 
-  private final FolderContent content;
+  private final List<String> notices;
   private final Map<String, byte[]> files;
   private final List<Part> parts;
   private final TensorFile file;
@@ -47,7 +47,7 @@ public final class SafetensorsExport implements Export {
       List<Part> parts,
       String plan,
       Function<Element, HeldWeights.Outcome> outcome) {
-    this.content = content;
+    this.notices = new ArrayList<>(content.notices());
     this.files = files;
     this.parts = parts;
     this.outcome = outcome;
@@ -153,7 +153,14 @@ public final class SafetensorsExport implements Export {
     Map<Coordinate, HeldWeights.Outcome> kept = new LinkedHashMap<>();
     held.forEach((weight, element) -> kept.put(content.written(weight), outcome.apply(element)));
     HeldFile.of(kept).ifPresent(bytes -> files.put(HeldFile.NAME, bytes));
-    return new SafetensorsExport(content, files, parts, "packed " + forms, outcome);
+    SafetensorsExport export =
+        new SafetensorsExport(content, files, parts, "packed " + forms, outcome);
+    if (choice.leavesExperts(content, packed)) {
+      export.notices.add(
+          "transformers (5.24) does not load experts that stay as they are beside packed ones;"
+              + " --keep-super-weights=exact packs them all");
+    }
+    return export;
   }
 
   private static Part plainPart(OutputTensor tensor, DType as) {
@@ -322,7 +329,7 @@ public final class SafetensorsExport implements Export {
 
   @Override
   public List<String> notices() {
-    return content.notices();
+    return List.copyOf(notices);
   }
 
   @Override

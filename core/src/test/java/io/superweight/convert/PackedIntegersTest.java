@@ -282,6 +282,31 @@ class PackedIntegersTest {
   }
 
   @Test
+  void allExpertsOfALayerStayAsTheyAreWhereOneDoes() throws IOException {
+    Path model = Fixtures.path("hf-tiny").resolve("qwen3-moe");
+    String name = "model.layers.1.mlp.experts.3.down_proj.weight";
+    try (Checkpoint original = Checkpoints.open(model)) {
+      FolderContent content = FolderContent.of(original, Optional.of(TokenizerFiles.in(model)));
+      PackedChoice one = new PackedChoice(8, OptionalInt.empty(), List.of(), Set.of(name));
+      assertThat(SafetensorsExport.packed(content, one, null, Map.of()).notices())
+          .singleElement()
+          .asString()
+          .contains("does not load experts");
+      assertThat(
+              SafetensorsExport.packed(content, choice(8, OptionalInt.empty()), null, Map.of())
+                  .notices())
+          .isEmpty();
+      try (Checkpoint written = write(content, one, Map.of())) {
+        for (String matrix : content.linear()) {
+          assertThat(written.packedElement(matrix, 0, 0).isPresent())
+              .as(matrix)
+              .isNotEqualTo(matrix.startsWith("model.layers.1.mlp.experts."));
+        }
+      }
+    }
+  }
+
+  @Test
   void whatIsNoLinearModuleIsRefused() {
     Path model = Fixtures.path("hf-tiny").resolve("gpt2");
     try (Checkpoint original = Checkpoints.open(model)) {
