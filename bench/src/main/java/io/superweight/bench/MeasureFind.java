@@ -2,6 +2,7 @@ package io.superweight.bench;
 
 import io.superweight.checkpoint.Checkpoint;
 import io.superweight.checkpoint.Checkpoints;
+import io.superweight.compute.Precision;
 import io.superweight.compute.cpu.CpuDevice;
 import io.superweight.find.Cost;
 import io.superweight.find.FindOptions;
@@ -37,7 +38,8 @@ public final class MeasureFind {
     int passes = arguments.length > 1 ? Integer.parseInt(arguments[1]) : 3;
     try (MemoryWatch watch = MemoryWatch.start();
         Checkpoint checkpoint = Checkpoints.open(folder);
-        CpuDevice device = CpuDevice.create();
+        CpuDevice device =
+            CpuDevice.create(Runtime.getRuntime().availableProcessors(), Precision.BF16);
         Transformer model = Transformer.load(checkpoint, device)) {
       Tokenizer tokenizer = Tokenizers.of(checkpoint);
       print("device", device.description());
