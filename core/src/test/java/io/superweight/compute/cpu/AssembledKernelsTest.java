@@ -76,6 +76,32 @@ final class AssembledKernelsTest extends JavaKernelsContract {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(ints = {32, 96, 2048, 33})
+  void aProductHasTheSameBitsWhereverTheWeightsLie(int cols) {
+    Random random = new Random(cols);
+    int rows = 21;
+    try (Device device = device(2, Precision.BF16);
+        Arena arena = Arena.ofShared();
+        Device.Scope scope = device.scope()) {
+      MemorySegment data = bfloats(random, arena, rows * cols);
+      for (int tokens : new int[] {1, 7, 40}) {
+        Buffer x = scope.upload(gaussian(random, tokens * cols), cols);
+        Buffer y = scope.allocate(tokens, rows);
+        float[] expected = null;
+        for (int shift = 0; shift < 64; shift++) {
+          MemorySegment place = arena.allocate(data.byteSize() + 192, 64);
+          place.fill((byte) 0xff); // not a number before and behind
+          MemorySegment moved = place.asSlice(64 + shift, data.byteSize()).copyFrom(data);
+          device.matmul(x, new Matrix(DType.BF16, moved, rows, cols, false), y);
+          expected = expected == null ? values(device, y) : expected;
+          assertThat(values(device, y)).as("%d bytes on", shift).isEqualTo(expected);
+        }
+        assertThat(expected[0]).isFinite();
+      }
+    }
+  }
+
   @Test
   void aColumnOfWeightsThatBfloat16CannotHoldIsMultipliedWithTheWeightsAsTheyAre() {
     Random random = new Random(3);

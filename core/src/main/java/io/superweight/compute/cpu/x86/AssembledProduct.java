@@ -173,11 +173,12 @@ public final class AssembledProduct implements Product {
     if (weights != Weights.BFLOAT16 && halves.byteSize() == 0) {
       halves = halves(arena);
     }
-    long xBytes = xBytes(weights, w.cols());
+    int shift = shift(weights, w);
+    long xBytes = xBytes(weights, w.cols(), shift);
     int most = (int) Math.max(1, PACKED / xBytes / TOKENS_OF_BLOCK) * TOKENS_OF_BLOCK;
     for (int from = 0; from < tokens; from += most) {
       int count = Math.min(most, tokens - from);
-      pack(workers, x, from, count, w.cols(), weights);
+      pack(workers, x, from, count, w.cols(), weights, shift);
       int rowsOfTask = rowsOfTask(w.rows(), workers.threads());
       int first = from;
       workers.run(
@@ -193,6 +194,7 @@ public final class AssembledProduct implements Product {
                   w.data().address() + row * w.dtype().bytes(w.cols()),
                   rows,
                   w.cols(),
+                  shift,
                   tiles.address()
                       + (long) MachineCode.TILE_BYTES
                           * (token / TOKENS_OF_BLOCK)
@@ -234,17 +236,22 @@ public final class AssembledProduct implements Product {
       long w,
       int rows,
       int cols,
+      int shift,
       long tilesAt,
       int tokens,
       long y,
       int yStride) {
     MemorySegment a = s.arguments;
     int steps = cols / MachineCode.STEP;
-    a.set(LONG, MachineCode.W, w);
+    a.set(LONG, MachineCode.W, w - 2L * shift);
     a.set(LONG, MachineCode.W_STRIDE, rowBytes(weights, cols));
     a.set(LONG, MachineCode.W_ROWS, rows);
     a.set(LONG, MachineCode.STEPS, steps);
-    a.set(LONG, MachineCode.TAIL, (1L << cols % MachineCode.STEP) - 1);
+    a.set(LONG, MachineCode.HEAD, -1L << shift);
+    a.set(LONG, MachineCode.TAIL, (1L << behind(cols, shift)) - 1);
+    for (int lane = 0; lane < 16; lane++) {
+      a.set(ValueLayout.JAVA_INT, MachineCode.ROTATION + 4L * lane, (lane + shift / 2) % 16);
+    }
     a.set(LONG, MachineCode.PIECE, piece(weights, tokens));
     a.set(LONG, MachineCode.TILES, tilesAt);
     a.set(LONG, MachineCode.TILE_COUNT, tiles(tokens));
@@ -274,15 +281,37 @@ public final class AssembledProduct implements Product {
         : (long) cols / MachineCode.STEP * weights.stepBytes;
   }
 
+  /**
+   * Elements from the beginning of a cache line to that of each row of W; 0 where rows lie
+   * differently, or between two pairs of elements.
+   */
+  private static int shift(Weights weights, Matrix w) {
+    int bytes = (int) (w.data().address() % ALIGNMENT);
+    return weights == Weights.BFLOAT16 && w.cols() % MachineCode.STEP == 0 && bytes % 4 == 0
+        ? bytes / 2
+        : 0;
+  }
+
+  /** Elements behind the last whole step. */
+  private static int behind(int cols, int shift) {
+    return shift > 0 ? shift : cols % MachineCode.STEP;
+  }
+
   /** Bytes of a packed row of x. */
-  private static long xBytes(Weights weights, int cols) {
-    return (long) ceilDiv(cols, MachineCode.STEP) * weights.xStepBytes;
+  private static long xBytes(Weights weights, int cols, int shift) {
+    return (long) ceilDiv(cols + shift, MachineCode.STEP) * weights.xStepBytes;
   }
 
   /** Puts x where tiles read it, and the table of tiles. */
   private void pack(
-      Workers workers, MemorySegment x, int fromToken, int tokens, int cols, Weights weights) {
-    long xBytes = xBytes(weights, cols);
+      Workers workers,
+      MemorySegment x,
+      int fromToken,
+      int tokens,
+      int cols,
+      Weights weights,
+      int shift) {
+    long xBytes = xBytes(weights, cols, shift);
     int tilesOfBlock = tiles(TOKENS_OF_BLOCK);
     int count = ceilDiv(tokens, TOKENS_OF_BLOCK) * tilesOfBlock;
     if (packed.byteSize() < tokens * xBytes
@@ -319,14 +348,17 @@ public final class AssembledProduct implements Product {
               x.address() + 4L * (fromToken + block + first) * cols,
               width,
               cols,
+              shift,
               to);
         });
   }
 
   private void pack(
-      MemorySegment a, MemorySegment packing, long from, int tokens, int cols, long to) {
-    int tail = cols % MachineCode.STEP;
-    a.set(LONG, MachineCode.SOURCE, from);
+      MemorySegment a, MemorySegment packing, long from, int tokens, int cols, int shift, long to) {
+    int tail = behind(cols, shift);
+    a.set(LONG, MachineCode.SOURCE, from - 4L * shift);
+    a.set(LONG, MachineCode.HEAD_LOW, -1L << Math.min(16, shift) & 0xffff);
+    a.set(LONG, MachineCode.HEAD_HIGH, -1L << Math.max(0, shift - 16) & 0xffff);
     a.set(LONG, MachineCode.SOURCE_STRIDE, 4L * cols);
     a.set(LONG, MachineCode.PACKED_TOKENS, tokens);
     a.set(LONG, MachineCode.TARGET, to);
@@ -369,12 +401,12 @@ public final class AssembledProduct implements Product {
       for (int k = 0; k < cols; k++) {
         row.setAtIndex(BFLOAT16, k, (short) (Float.floatToRawIntBits(weights[k]) >>> 16));
       }
-      MemorySegment in = local.allocate(most * xBytes(Weights.BFLOAT16, cols), ALIGNMENT);
+      MemorySegment in = local.allocate(most * xBytes(Weights.BFLOAT16, cols, 0), ALIGNMENT);
       MemorySegment tile = local.allocate(MachineCode.TILE_BYTES, ALIGNMENT);
       MemorySegment packing = function(code.packing(Weights.BFLOAT16));
       for (int token = fromToken; token < toToken; token += most) {
         int count = Math.min(most, toToken - token);
-        pack(s.packing, packing, x.address() + 4L * token * cols, count, cols, in.address());
+        pack(s.packing, packing, x.address() + 4L * token * cols, count, cols, 0, in.address());
         tile.set(
             LONG,
             MachineCode.TILE_CODE,
@@ -387,6 +419,7 @@ public final class AssembledProduct implements Product {
             row.address(),
             1,
             cols,
+            0,
             tile.address(),
             count,
             y.address() + 4 * ((long) token * stride + column),

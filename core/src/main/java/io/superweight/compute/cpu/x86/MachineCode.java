@@ -36,6 +36,11 @@ import java.util.Map;
  * rising order of k, each with one fused multiply-add, as {@code VectorTiles} has it. In bfloat16
  * lane i takes the elements {@code 2i} and {@code 2i + 1} of each step with one {@code vdpbf16ps}.
  * Either way the bits of a sum depend on its row of x and its row of W alone.
+ *
+ * <p>Vectors that cross a cache line take twice as long, and files align nothing to lines. So where
+ * all rows lie alike, steps begin at the line that a row begins in: with those of its elements that
+ * are behind. That turns the lanes of a sum round, nothing else, and they are turned back at the
+ * end.
  */
 final class MachineCode {
   /** Rows of W in a tile. */
@@ -114,12 +119,18 @@ final class MachineCode {
   /** The float32 values of all float16; blocks only. */
   static final int HALVES = 112;
 
-  private static final int FIRST_STEP = 120;
-  private static final int ROW = 128;
-  private static final int TILES_LEFT = 136;
+  /** The elements of the first step that are a row's, as a mask of 32; bfloat16 only. */
+  static final int HEAD = 120;
+
+  private static final int FIRST_STEP = 128;
+  private static final int ROW = 136;
+  private static final int TILES_LEFT = 144;
+
+  /** Which lane of a running sum is the first, the second, …: 16 numbers of 32 bits. */
+  static final int ROTATION = 192;
 
   /** Bytes of the arguments. */
-  static final int ARGUMENTS = 144;
+  static final int ARGUMENTS = 256;
 
   // A tile of tokens, offsets in bytes.
   static final int TILE_CODE = 0;
@@ -144,6 +155,11 @@ final class MachineCode {
   static final int TAIL_LOW = 40;
 
   static final int TAIL_HIGH = 48;
+
+  /** The same of the first step. */
+  static final int HEAD_LOW = 56;
+
+  static final int HEAD_HIGH = 64;
 
   /** Rows of W, one of each run. */
   private static final Reg[] POINTERS = {R8, R9, R10, R11};
@@ -217,6 +233,8 @@ final class MachineCode {
     a.mov(R15, RDI);
     a.mov(RAX, argument(TAIL));
     a.kmovd(1, RAX);
+    a.mov(RAX, argument(HEAD));
+    a.kmovd(6, RAX);
     a.mov(RAX, 0);
     a.mov(argument(ROW), RAX);
 
@@ -366,6 +384,7 @@ final class MachineCode {
     a.add(RDX, argument(Y));
     a.mov(RAX, argument(SUMS));
     a.mov(RCX, argument(TOKENS));
+    a.vmovups(18, argument(ROTATION));
     Label token = new Label();
     a.bind(token);
     // Total 4 · run + row of the group; which sum goes into which register, so that they come out
@@ -373,6 +392,7 @@ final class MachineCode {
     int[] order = {0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15};
     for (int i = 0; i < 16; i++) {
       a.vmovups(i, at(RAX, (order[i] % 4 * ROWS + order[i] / 4) * SUM));
+      a.vpermps(i, 18, i);
     }
     for (int i = 0; i < 16; i += 2) { // lanes 8 apart: registers 0, 2, … hold two sums
       a.vshuff64x2(16, i, i + 1, 0x44);
@@ -407,18 +427,30 @@ final class MachineCode {
 
   /**
    * A tile. In: rax x; rcx steps; rdx sums; r8 to r11 rows of W; rsi whether elements follow the
-   * last step, mask 1 which; rdi how far to read ahead; r12 zero where sums begin. Keeps all but
-   * rax, rbx, rcx, r12, vectors and, with blocks, rsi.
+   * last step, mask 1 which; mask 6 those of the first; rdi how far to read ahead; r12 zero where
+   * sums begin. Keeps all but rax, rbx, rcx, r12, vectors and, with blocks, rsi.
    */
   private int tile(Weights weights, int tokens, Ahead ahead, Label constants) {
     a.align();
     int start = a.position();
     Label add = new Label();
     Label begun = new Label();
+    a.mov(RBX, 0);
     a.test(R12, R12);
     a.jump(Condition.NOT_EQUAL, add);
     for (int sum = 0; sum < ROWS * tokens; sum++) {
       a.zero(sum);
+    }
+    if (weights == Weights.BFLOAT16) {
+      a.test(RCX, RCX);
+      a.jump(Condition.EQUAL, begun);
+      for (int r = 0; r < ROWS; r++) {
+        a.vmovdqu16(24 + r, at(POINTERS[r]), 6);
+      }
+      products(tokens);
+      a.add(RBX, SUM);
+      a.add(RAX, tokens * SUM);
+      a.sub(RCX, 1);
     }
     a.jump(begun);
     a.bind(add);
@@ -446,7 +478,6 @@ final class MachineCode {
     Label step = new Label();
     Label behind = new Label();
     Label done = new Label();
-    a.mov(RBX, 0);
     a.test(RCX, RCX);
     a.jump(Condition.EQUAL, behind);
     a.alignLoop();
@@ -559,12 +590,17 @@ final class MachineCode {
     a.kmovd(1, RAX);
     a.mov(RAX, at(RDI, TAIL_HIGH));
     a.kmovd(2, RAX);
+    a.mov(RAX, at(RDI, HEAD_LOW));
+    a.kmovd(3, RAX);
+    a.mov(RAX, at(RDI, HEAD_HIGH));
+    a.kmovd(4, RAX);
     a.mov(RSI, at(RDI, SOURCE));
     a.mov(R8, at(RDI, TARGET));
     a.mov(R9, at(RDI, PACKED_TOKENS));
     a.mov(R10, R9);
     a.shl(R10, Integer.numberOfTrailingZeros(bytes));
     Label token = new Label();
+    Label first = new Label();
     Label step = new Label();
     Label behind = new Label();
     Label done = new Label();
@@ -574,9 +610,13 @@ final class MachineCode {
     a.mov(RCX, at(RDI, PACKED_STEPS));
     a.test(RCX, RCX);
     a.jump(Condition.EQUAL, behind);
+    a.vmovups(0, at(RAX), 3);
+    a.vmovups(1, at(RAX, SUM), 4);
+    a.jump(first);
     a.bind(step);
     a.vmovups(0, at(RAX));
     a.vmovups(1, at(RAX, SUM));
+    a.bind(first);
     put(bfloat16);
     a.add(RAX, 2 * SUM);
     a.add(RDX, R10);
