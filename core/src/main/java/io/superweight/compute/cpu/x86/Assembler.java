@@ -156,11 +156,6 @@ final class Assembler {
     evex(MAP_0F, PF2, 1, BITS_512, 0x6f, d, 0, from, mask, true, 64);
   }
 
-  /** {@code d = s}. */
-  void vmovaps(int d, int s) {
-    evex(MAP_0F, NONE, 0, BITS_512, 0x28, d, 0, s);
-  }
-
   /** {@code d = 0}. */
   void zero(int d) {
     evex(MAP_0F, P66, 0, BITS_512, 0xef, d, d, d);
@@ -227,11 +222,6 @@ final class Assembler {
     emit(how);
   }
 
-  /** {@code d[i] = memory[i]}, bytes without sign as 32-bit numbers. */
-  void vpmovzxbd(int d, Mem from) {
-    evex(MAP_0F38, P66, 0, BITS_512, 0x31, d, 0, from, 0, false, 16);
-  }
-
   /** {@code d[i] = memory[i]}, bytes with sign as 32-bit numbers. */
   void vpmovsxbd(int d, Mem from) {
     evex(MAP_0F38, P66, 0, BITS_512, 0x21, d, 0, from, 0, false, 16);
@@ -292,19 +282,10 @@ final class Assembler {
 
   /** Asks for a cache line that is needed soon; an address that is not mapped is no error. */
   void prefetcht0(Mem line) {
-    prefetch(1, line);
-  }
-
-  /** The same as far as the second-level cache. */
-  void prefetcht1(Mem line) {
-    prefetch(2, line);
-  }
-
-  private void prefetch(int level, Mem line) {
     rex(false, 0, line);
     emit(0x0f);
     emit(0x18);
-    operand(level, line, 1);
+    operand(1, line, 1);
   }
 
   // ---- numbers of 64 bits
