@@ -388,6 +388,14 @@ final class Assembler {
     registers(0x85, b, a);
   }
 
+  /** Looks at the bits of a that value has. */
+  void test(Reg a, int value) {
+    emit(0x48 | (a.ordinal() > 7 ? 1 : 0));
+    emit(0xf7);
+    emit(0xc0 | a.ordinal() & 7);
+    emit32(value);
+  }
+
   void imul(Reg d, Mem s) {
     rex(true, d.ordinal(), s);
     emit(0x0f);

@@ -535,6 +535,24 @@ final class MachineCode {
     a.jump(Condition.EQUAL, done);
     a.alignLoop();
     a.bind(step);
+    if (tokens == 1) { // loads are what one token waits for
+      a.vmovups(27, at(RAX));
+      a.vmovups(28, at(RAX, SUM));
+    }
+    if (ahead != Ahead.NONE) {
+      Label near = new Label();
+      if (weights != Weights.Q8_0) { // two of its blocks are less than a line
+        a.test(RCX, 1);
+        a.jump(Condition.EQUAL, near);
+      }
+      a.lea(R12, at(RBX, RDI, 0));
+      for (int r = 0; r < ROWS; r++) {
+        if (ahead.row(r)) {
+          a.prefetcht0(at(POINTERS[r], R12, 0));
+        }
+      }
+      a.bind(near);
+    }
     for (int r = 0; r < ROWS; r++) {
       Reg row = POINTERS[r];
       switch (weights) {
@@ -568,12 +586,13 @@ final class MachineCode {
         case BFLOAT16 -> throw new IllegalArgumentException(weights.toString());
       }
       for (int t = 0; t < tokens; t++) {
-        a.vfmadd231ps(t * ROWS + r, 25, at(RAX, 2 * t * SUM));
-        a.vfmadd231ps(t * ROWS + r, 26, at(RAX, (2 * t + 1) * SUM));
-      }
-      if (ahead.row(r)) {
-        a.lea(R12, at(RBX, RDI, 0));
-        a.prefetcht0(at(row, R12, 0));
+        if (tokens == 1) {
+          a.vfmadd231ps(r, 25, 27);
+          a.vfmadd231ps(r, 26, 28);
+        } else {
+          a.vfmadd231ps(t * ROWS + r, 25, at(RAX, 2 * t * SUM));
+          a.vfmadd231ps(t * ROWS + r, 26, at(RAX, (2 * t + 1) * SUM));
+        }
       }
     }
     a.add(RBX, weights.stepBytes);

@@ -120,6 +120,8 @@ final class AssemblerTest {
     check("4981c620000000", a -> a.add(Reg.R14, 32)); // add r14, 32, 32 bits
     check("4881e901000000", a -> a.sub(Reg.RCX, 1)); // sub rcx, 1, 32 bits
     check("4881fd10000000", a -> a.cmp(Reg.RBP, 16)); // cmp rbp, 16, 32 bits
+    check("48f7c101000000", a -> a.test(Reg.RCX, 1)); // test rcx, 1
+    check("62f23540b8f2", a -> a.vfmadd231ps(6, 25, 2)); // vfmadd231ps zmm6, zmm25, zmm2
     assertThat(wrong).isEmpty();
   }
 
