@@ -250,7 +250,10 @@ public final class AssembledProduct implements Product {
     a.set(LONG, MachineCode.HEAD, -1L << shift);
     a.set(LONG, MachineCode.TAIL, (1L << behind(cols, shift)) - 1);
     for (int lane = 0; lane < 16; lane++) {
-      a.set(ValueLayout.JAVA_INT, MachineCode.ROTATION + 4L * lane, (lane + shift / 2) % 16);
+      a.set(
+          ValueLayout.JAVA_INT,
+          MachineCode.ROTATION + 4L * lane,
+          (weights.turned(lane) + shift / 2) % 16);
     }
     a.set(LONG, MachineCode.PIECE, piece(weights, tokens));
     a.set(LONG, MachineCode.TILES, tilesAt);
@@ -349,12 +352,20 @@ public final class AssembledProduct implements Product {
               width,
               cols,
               shift,
+              weights,
               to);
         });
   }
 
   private void pack(
-      MemorySegment a, MemorySegment packing, long from, int tokens, int cols, int shift, long to) {
+      MemorySegment a,
+      MemorySegment packing,
+      long from,
+      int tokens,
+      int cols,
+      int shift,
+      Weights weights,
+      long to) {
     int tail = behind(cols, shift);
     a.set(LONG, MachineCode.SOURCE, from - 4L * shift);
     a.set(LONG, MachineCode.HEAD_LOW, -1L << Math.min(16, shift) & 0xffff);
@@ -365,6 +376,9 @@ public final class AssembledProduct implements Product {
     a.set(LONG, MachineCode.PACKED_STEPS, cols / MachineCode.STEP);
     a.set(LONG, MachineCode.TAIL_LOW, (1L << Math.min(16, tail)) - 1);
     a.set(LONG, MachineCode.TAIL_HIGH, (1L << Math.max(0, tail - 16)) - 1);
+    for (int lane = 0; lane < 16; lane++) {
+      a.set(ValueLayout.JAVA_INT, MachineCode.ORDER + 4L * lane, weights.turned(lane));
+    }
     call(packing, a);
   }
 
@@ -406,7 +420,15 @@ public final class AssembledProduct implements Product {
       MemorySegment packing = function(code.packing(Weights.BFLOAT16));
       for (int token = fromToken; token < toToken; token += most) {
         int count = Math.min(most, toToken - token);
-        pack(s.packing, packing, x.address() + 4L * token * cols, count, cols, 0, in.address());
+        pack(
+            s.packing,
+            packing,
+            x.address() + 4L * token * cols,
+            count,
+            cols,
+            0,
+            Weights.BFLOAT16,
+            in.address());
         tile.set(
             LONG,
             MachineCode.TILE_CODE,

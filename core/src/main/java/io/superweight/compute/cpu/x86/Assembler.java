@@ -237,12 +237,6 @@ final class Assembler {
     evex(MAP_0F38, P66, 0, BITS_512, 0x16, d, index, table);
   }
 
-  /** {@code d = s >>> bits} of 32-bit numbers. */
-  void vpsrld(int d, int s, int bits) {
-    evex(MAP_0F, P66, 0, BITS_512, 0x72, 2, d, s);
-    emit(bits);
-  }
-
   /** The lower 256 bits of d are 16 times the 16 bits at memory. */
   void vpbroadcastw(int d, Mem from) {
     evex(MAP_0F38, P66, 0, BITS_256, 0x79, d, 0, from, 0, false, 2);
@@ -258,9 +252,9 @@ final class Assembler {
     evex(MAP_0F38, P66, 0, BITS_512, 0x5a, d, 0, from, 0, false, 16);
   }
 
-  /** Byte i of d = that byte of the same 128 bits of s which byte i of how names, 0 above 127. */
-  void vpshufb(int d, int s, int how) {
-    evex(MAP_0F38, P66, 0, BITS_512, 0x00, d, s, how);
+  /** {@code d[i] = s[i] >>> bits[i]} of 32-bit numbers. */
+  void vpsrlvd(int d, int s, int bits) {
+    evex(MAP_0F38, P66, 0, BITS_512, 0x45, d, s, bits);
   }
 
   /** {@code mask = s}, 32 lanes. */

@@ -79,6 +79,11 @@ final class MachineCode {
       this.stepBytes = stepBytes;
       this.xStepBytes = xStepBytes;
     }
+
+    /** Which element of 16 is at a lane, and which lane has an element. */
+    int turned(int lane) {
+      return this == Q4_0 || this == Q4_1 ? lane % 4 * 4 + lane / 4 : lane;
+    }
   }
 
   /** Which rows of W a tile asks for before their use. */
@@ -161,6 +166,9 @@ final class MachineCode {
 
   static final int HEAD_HIGH = 64;
 
+  /** Which element of each 16 is the first, the second, …: numbers of 32 bits; float32 only. */
+  static final int ORDER = 128;
+
   /** Rows of W, one of each run. */
   private static final Reg[] POINTERS = {R8, R9, R10, R11};
 
@@ -198,7 +206,10 @@ final class MachineCode {
       a.data(Float.floatToRawIntBits(i - 8));
     }
     for (int i = 0; i < 16; i++) {
-      a.data(0x80808000 | i); // byte i of 16, and three zeros
+      a.data(i / 4 * 8);
+    }
+    for (int i = 0; i < 16; i++) {
+      a.data(i / 4 * 8 + 4);
     }
   }
 
@@ -528,6 +539,7 @@ final class MachineCode {
       a.vmovups(31, at(RBX));
       a.lea(RBX, constants, 128);
       a.vmovups(30, at(RBX));
+      a.vmovups(29, at(RBX, SUM));
     }
     a.mov(RSI, argument(HALVES)); // no elements follow the last step
     a.mov(RBX, 0);
@@ -567,9 +579,10 @@ final class MachineCode {
           a.vmulps(26, 26, 24);
         }
         case Q4_0, Q4_1 -> {
-          // A scale by a table, bytes by a shuffle within 128 bits: one exchange between those
-          // takes
-          // a cycle, and the two that look weights up are enough.
+          // A scale by a table, nibbles by shifts: exchanges between lanes take a cycle each, and
+          // the
+          // two that look weights up are enough. Lane 4i + j of 16 gets element 4j + i, as x has
+          // it.
           Mem scale = new Mem(RSI, R12, 4, 0);
           a.movzx(R12, at(row, RBX, 0));
           a.vmulps(24, 31, scale);
@@ -578,8 +591,8 @@ final class MachineCode {
             a.vaddps(24, 24, scale);
           }
           a.vbroadcasti32x4(25, at(row, RBX, weights.stepBytes - 16));
-          a.vpshufb(25, 25, 30);
-          a.vpsrld(26, 25, 4);
+          a.vpsrlvd(26, 25, 29);
+          a.vpsrlvd(25, 25, 30);
           a.vpermps(25, 25, 24);
           a.vpermps(26, 26, 24);
         }
@@ -613,6 +626,9 @@ final class MachineCode {
     a.kmovd(3, RAX);
     a.mov(RAX, at(RDI, HEAD_HIGH));
     a.kmovd(4, RAX);
+    if (!bfloat16) {
+      a.vmovups(2, at(RDI, ORDER));
+    }
     a.mov(RSI, at(RDI, SOURCE));
     a.mov(R8, at(RDI, TARGET));
     a.mov(R9, at(RDI, PACKED_TOKENS));
@@ -662,6 +678,8 @@ final class MachineCode {
       a.vcvtne2ps2bf16(0, 1, 0);
       a.vmovups(at(RDX), 0);
     } else {
+      a.vpermps(0, 2, 0);
+      a.vpermps(1, 2, 1);
       a.vmovups(at(RDX), 0);
       a.vmovups(at(RDX, SUM), 1);
     }
