@@ -60,6 +60,9 @@ public final class AssembledProduct implements Product {
   /** The most bytes of x that are packed at a time. */
   private static final long PACKED = 32 << 20;
 
+  /** Elements of x that are packed sooner than another thread is called. */
+  private static final int LITTLE = 1 << 15;
+
   private static final int MOST_ROWS_OF_TASK = 256;
 
   private static final long ALIGNMENT = 64;
@@ -325,8 +328,7 @@ public final class AssembledProduct implements Product {
       tiles = packedArena.allocate((long) count * MachineCode.TILE_BYTES, ALIGNMENT);
     }
     MemorySegment packing = function(code.packing(weights));
-    workers.run(
-        count,
+    Workers.Task packTile =
         (task, worker) -> {
           int block = task / tilesOfBlock * TOKENS_OF_BLOCK;
           int tokensOfBlock = Math.min(TOKENS_OF_BLOCK, tokens - block);
@@ -354,7 +356,15 @@ public final class AssembledProduct implements Product {
               shift,
               weights,
               to);
-        });
+        };
+    int tasks = tokens <= TOKENS_OF_BLOCK ? tiles(tokens) : count;
+    if ((long) tokens * cols <= LITTLE) {
+      for (int task = 0; task < tasks; task++) {
+        packTile.run(task, 0);
+      }
+    } else {
+      workers.run(tasks, packTile);
+    }
   }
 
   private void pack(
