@@ -425,8 +425,8 @@ final class OneDnnProduct implements Product {
   @Override
   public boolean gate(
       Workers workers, Activation activation, MemorySegment gate, MemorySegment up, long count) {
-    // Its other functions are good for five digits only.
-    if (activation != Activation.SILU || !gate.isNative() || !up.isNative()) {
+    // Its other functions are good for five digits only; a token's gate is not worth two calls.
+    if (activation != Activation.SILU || count <= GATES || !gate.isNative() || !up.isNative()) {
       return false;
     }
     workers.run(
