@@ -25,9 +25,6 @@ final class OneDnnIntegers implements IntegerProduct {
   /** Tokens of a block, whose sums a core's cache is to hold. */
   private static final int TOKENS = 256;
 
-  private static final int MOST_ROWS = 256;
-  private static final int FEWEST_ROWS = 64;
-
   /** Tokens whose x one task rounds. */
   private static final int ROUNDED_TOKENS = 16;
 
@@ -41,16 +38,6 @@ final class OneDnnIntegers implements IntegerProduct {
 
   private record Compiled(long primitive, long x, long y, long scratchpad, long bytes) {}
 
-  /** A thread's memory objects for a primitive. */
-  private record Call(
-      long primitive,
-      long x,
-      long w,
-      long y,
-      long scratchpad,
-      long bytes,
-      MemorySegment arguments) {}
-
   /**
    * A matrix.
    *
@@ -63,27 +50,12 @@ final class OneDnnIntegers implements IntegerProduct {
   private final class Scratch {
     final Arena arena = Arena.ofShared();
     final long stream = library.createStream(engine);
-    final Map<Shape, Call> calls = new HashMap<>();
-    final MemorySegment sums = arena.allocate(4L * TOKENS * MOST_ROWS, ALIGNMENT);
-    private Arena pad = Arena.ofShared();
-    private MemorySegment scratchpad = MemorySegment.NULL;
-
-    long scratchpad(long bytes) {
-      if (scratchpad.byteSize() < bytes) {
-        pad.close();
-        pad = Arena.ofShared();
-        scratchpad = pad.allocate(bytes, ALIGNMENT);
-      }
-      return scratchpad.address();
-    }
+    final Map<Shape, OneDnnCall> calls = new HashMap<>();
+    final MemorySegment sums = arena.allocate(4L * TOKENS * OneDnnProduct.MOST_ROWS, ALIGNMENT);
+    final OneDnnScratchpad pad = new OneDnnScratchpad();
 
     void close() {
-      for (Call call : calls.values()) {
-        library.destroyMemory(call.x);
-        library.destroyMemory(call.w);
-        library.destroyMemory(call.y);
-        library.destroyMemory(call.scratchpad);
-      }
+      calls.values().forEach(call -> call.destroy(library));
       library.destroyStream(stream);
       arena.close();
       pad.close();
@@ -110,14 +82,9 @@ final class OneDnnIntegers implements IntegerProduct {
     return "oneDNN u8·s8";
   }
 
-  /** Enough blocks for many threads, yet large ones: a function of the shape alone. */
-  private static int rowsOfBlock(int rows) {
-    return Math.clamp(ceilDiv(ceilDiv(rows, 8), 64) * 64L, FEWEST_ROWS, MOST_ROWS);
-  }
-
   @Override
   public IntegerProducts.Packed pack(Workers workers, MemorySegment codes, int rows, int cols) {
-    int perBlock = rowsOfBlock(rows);
+    int perBlock = OneDnnProduct.rowsOfBlock(rows);
     int count = ceilDiv(rows, perBlock);
     int[] shifts = new int[rows];
     MemorySegment source = codes.isNative() ? codes : Arena.ofAuto().allocate(codes.byteSize());
@@ -209,7 +176,7 @@ final class OneDnnIntegers implements IntegerProduct {
     Rows matrix = (Rows) w;
     int rows = w.rows();
     int cols = w.cols();
-    int perBlock = rowsOfBlock(rows);
+    int perBlock = OneDnnProduct.rowsOfBlock(rows);
     round(workers, x, tokens, cols, xScales, most);
     workers.run(
         matrix.blocks.size(),
@@ -220,12 +187,14 @@ final class OneDnnIntegers implements IntegerProduct {
           for (int token = 0; token < tokens; token += TOKENS) {
             int some = Math.min(TOKENS, tokens - token);
             Shape shape = new Shape(some, count, cols);
-            Call call = s.calls.computeIfAbsent(shape, key -> product(s, shape));
-            library.point(call.x, codes.address() + (long) token * cols);
-            library.point(call.w, matrix.blocks.get(b).address());
-            library.point(call.y, s.sums.address());
-            library.point(call.scratchpad, s.scratchpad(call.bytes));
-            library.execute(call.primitive, s.stream, call.arguments);
+            OneDnnCall call = s.calls.computeIfAbsent(shape, key -> product(s, shape));
+            call.multiply(
+                library,
+                s.stream,
+                s.pad,
+                codes.address() + (long) token * cols,
+                matrix.blocks.get(b).address(),
+                s.sums.address());
             for (int t = 0; t < some; t++) {
               kernels.scale(
                   s.sums,
@@ -261,29 +230,18 @@ final class OneDnnIntegers implements IntegerProduct {
         });
   }
 
-  private Call product(Scratch s, Shape shape) {
+  private OneDnnCall product(Scratch s, Shape shape) {
     Compiled c = compiled.computeIfAbsent(shape, this::compile);
-    long x = library.createMemory(c.x, engine);
-    long w = library.createMemory(layout(new Block(shape.rows, shape.cols)), engine);
-    long y = library.createMemory(c.y, engine);
-    long pad = library.createMemory(c.scratchpad, engine);
-    return new Call(
+    return OneDnnCall.product(
+        library,
+        engine,
+        s.arena,
         c.primitive,
-        x,
-        w,
-        y,
-        pad,
-        c.bytes,
-        OneDnnLibrary.arguments(
-            s.arena,
-            OneDnnLibrary.ARG_SRC,
-            x,
-            OneDnnLibrary.ARG_WEIGHTS,
-            w,
-            OneDnnLibrary.ARG_DST,
-            y,
-            OneDnnLibrary.ARG_SCRATCHPAD,
-            pad));
+        c.x,
+        layout(new Block(shape.rows, shape.cols)),
+        c.y,
+        c.scratchpad,
+        c.bytes);
   }
 
   private Compiled compile(Shape shape) {

@@ -38,7 +38,7 @@ final class OneDnnProduct implements Product {
   private static final int TOKENS = 512;
 
   /** Rows of W of a block, and the least that is worth a call. */
-  private static final int MOST_ROWS = 256;
+  static final int MOST_ROWS = 256;
 
   private static final int FEWEST_ROWS = 64;
 
@@ -89,39 +89,19 @@ final class OneDnnProduct implements Product {
   /** {@code x[count] = x · y}. */
   private record Multiplication(int count) {}
 
-  /** A primitive with its layouts; x, W and y are {@code null} handles until {@link Call}. */
+  /** A primitive with its layouts; x, W and y are {@code null} handles until {@link OneDnnCall}. */
   private record Compiled(long primitive, long x, long w, long y, long scratchpad, long bytes) {}
-
-  /** A thread's memory objects for a primitive. */
-  private record Call(
-      long primitive,
-      long x,
-      long w,
-      long y,
-      long scratchpad,
-      long bytes,
-      MemorySegment arguments) {}
 
   /** What a thread keeps. */
   private final class Scratch {
     final Arena arena = Arena.ofShared();
     final long stream = library.createStream(engine);
-    final Map<Object, Call> calls = new HashMap<>();
+    final Map<Object, OneDnnCall> calls = new HashMap<>();
     final WeightReader reader = WeightReader.create();
-    private Arena pad = Arena.ofShared();
-    private MemorySegment scratchpad = MemorySegment.NULL;
+    final OneDnnScratchpad pad = new OneDnnScratchpad();
     private Arena wide = Arena.ofShared();
     private MemorySegment widened = MemorySegment.NULL;
     private float[] row = new float[0];
-
-    long scratchpad(long bytes) {
-      if (scratchpad.byteSize() < bytes) {
-        pad.close();
-        pad = Arena.ofShared();
-        scratchpad = pad.allocate(bytes, ALIGNMENT);
-      }
-      return scratchpad.address();
-    }
 
     /** Rows {@code from} to {@code from + rows} of W in float32. */
     MemorySegment widen(Matrix w, int from, int rows) {
@@ -142,16 +122,7 @@ final class OneDnnProduct implements Product {
     }
 
     void close() {
-      for (Call call : calls.values()) {
-        library.destroyMemory(call.x);
-        if (call.y != 0) {
-          library.destroyMemory(call.y);
-        }
-        if (call.w != 0) {
-          library.destroyMemory(call.w);
-          library.destroyMemory(call.scratchpad);
-        }
-      }
+      calls.values().forEach(call -> call.destroy(library));
       library.destroyStream(stream);
       arena.close();
       pad.close();
@@ -242,16 +213,12 @@ final class OneDnnProduct implements Product {
   }
 
   private void run(Scratch s, Shape shape, long x, long w, long y) {
-    Call call = s.calls.computeIfAbsent(shape, key -> product(s, shape));
-    library.point(call.x, x);
-    library.point(call.w, w);
-    library.point(call.y, y);
-    library.point(call.scratchpad, s.scratchpad(call.bytes));
-    library.execute(call.primitive, s.stream, call.arguments);
+    OneDnnCall call = s.calls.computeIfAbsent(shape, key -> product(s, shape));
+    call.multiply(library, s.stream, s.pad, x, w, y);
   }
 
   /** Enough blocks for many threads, yet large ones: a function of the shape alone. */
-  private static int rowsOfBlock(int rows) {
+  static int rowsOfBlock(int rows) {
     return Math.clamp(ceilDiv(ceilDiv(rows, 8), 64) * 64L, FEWEST_ROWS, MOST_ROWS);
   }
 
@@ -273,10 +240,10 @@ final class OneDnnProduct implements Product {
           int first = task * ROUNDED_TOKENS;
           Scratch s = scratch(worker);
           Rounding shape = new Rounding(Math.min(ROUNDED_TOKENS, tokens - first), cols);
-          Call call = s.calls.computeIfAbsent(shape, key -> rounding(s, shape));
-          library.point(call.x, x.address() + 4L * first * cols);
-          library.point(call.y, rounded.address() + 2L * first * cols);
-          library.execute(call.primitive, s.stream, call.arguments);
+          OneDnnCall call = s.calls.computeIfAbsent(shape, key -> rounding(s, shape));
+          library.point(call.x(), x.address() + 4L * first * cols);
+          library.point(call.y(), rounded.address() + 2L * first * cols);
+          library.execute(call.primitive(), s.stream, call.arguments());
         });
     return rounded;
   }
@@ -289,29 +256,10 @@ final class OneDnnProduct implements Product {
     return scratch[worker];
   }
 
-  private Call product(Scratch s, Shape shape) {
+  private OneDnnCall product(Scratch s, Shape shape) {
     Compiled c = compiled.computeIfAbsent(shape, key -> compile(shape));
-    long x = library.createMemory(c.x, engine);
-    long w = library.createMemory(c.w, engine);
-    long y = library.createMemory(c.y, engine);
-    long pad = library.createMemory(c.scratchpad, engine);
-    return new Call(
-        c.primitive,
-        x,
-        w,
-        y,
-        pad,
-        c.bytes,
-        OneDnnLibrary.arguments(
-            s.arena,
-            OneDnnLibrary.ARG_SRC,
-            x,
-            OneDnnLibrary.ARG_WEIGHTS,
-            w,
-            OneDnnLibrary.ARG_DST,
-            y,
-            OneDnnLibrary.ARG_SCRATCHPAD,
-            pad));
+    return OneDnnCall.product(
+        library, engine, s.arena, c.primitive, c.x, c.w, c.y, c.scratchpad, c.bytes);
   }
 
   private Compiled compile(Shape shape) {
@@ -331,7 +279,7 @@ final class OneDnnProduct implements Product {
     }
   }
 
-  private Call rounding(Scratch s, Rounding shape) {
+  private OneDnnCall rounding(Scratch s, Rounding shape) {
     Compiled c =
         compiled.computeIfAbsent(
             shape,
@@ -349,7 +297,7 @@ final class OneDnnProduct implements Product {
             });
     long x = library.createMemory(c.x, engine);
     long y = library.createMemory(c.y, engine);
-    return new Call(
+    return new OneDnnCall(
         c.primitive,
         x,
         0,
@@ -436,19 +384,19 @@ final class OneDnnProduct implements Product {
           Scratch s = scratch(worker);
           int length = (int) Math.min(GATES, count - first);
           Function activating = new Function(OneDnnLibrary.SWISH, length);
-          Call call = s.calls.computeIfAbsent(activating, key -> activation(s, activating));
-          library.point(call.x, gate.address() + 4 * first);
-          library.execute(call.primitive, s.stream, call.arguments);
+          OneDnnCall call = s.calls.computeIfAbsent(activating, key -> activation(s, activating));
+          library.point(call.x(), gate.address() + 4 * first);
+          library.execute(call.primitive(), s.stream, call.arguments());
           Multiplication multiplying = new Multiplication(length);
           call = s.calls.computeIfAbsent(multiplying, key -> multiplication(s, multiplying));
-          library.point(call.x, gate.address() + 4 * first);
-          library.point(call.y, up.address() + 4 * first);
-          library.execute(call.primitive, s.stream, call.arguments);
+          library.point(call.x(), gate.address() + 4 * first);
+          library.point(call.y(), up.address() + 4 * first);
+          library.execute(call.primitive(), s.stream, call.arguments());
         });
     return true;
   }
 
-  private Call activation(Scratch s, Function shape) {
+  private OneDnnCall activation(Scratch s, Function shape) {
     Compiled c =
         compiled.computeIfAbsent(
             shape,
@@ -462,7 +410,7 @@ final class OneDnnProduct implements Product {
         OneDnnLibrary.arguments(s.arena, OneDnnLibrary.ARG_SRC, x, OneDnnLibrary.ARG_DST, x));
   }
 
-  private Call multiplication(Scratch s, Multiplication shape) {
+  private OneDnnCall multiplication(Scratch s, Multiplication shape) {
     Compiled c =
         compiled.computeIfAbsent(
             shape, key -> compileFlat(shape.count, x -> library.describeMultiplication(engine, x)));
@@ -482,8 +430,8 @@ final class OneDnnProduct implements Product {
             x));
   }
 
-  private static Call call(Compiled c, long x, long y, MemorySegment arguments) {
-    return new Call(c.primitive, x, 0, y, 0, 0, arguments);
+  private static OneDnnCall call(Compiled c, long x, long y, MemorySegment arguments) {
+    return new OneDnnCall(c.primitive, x, 0, y, 0, 0, arguments);
   }
 
   /** A primitive on so many float32 values; describe makes its description of their layout. */
