@@ -211,6 +211,33 @@ public final class Operands {
     }
   }
 
+  /** {@link IntegerProducts#pack}. */
+  public static void requireCodes(long bytes, int rows, int cols) {
+    if (bytes != (long) rows * cols || cols > IntegerProducts.MOST_COLUMNS) {
+      throw misfit(bytes + " bytes are not " + shape(rows, cols) + " codes that can be summed");
+    }
+  }
+
+  /** {@link IntegerProducts#multiply}. */
+  public static void requireIntegerProduct(
+      Buffer x, float[] xScales, int most, IntegerProducts.Packed w, float[] wScales, Buffer y) {
+    if (x.cols() != w.cols()
+        || y.cols() != w.rows()
+        || x.rows() != y.rows()
+        || xScales.length != x.rows()
+        || wScales.length != w.rows()
+        || most > 127) {
+      throw misfit(shape(x) + " · " + shape(w.rows(), w.cols()) + "ᵀ of codes");
+    }
+  }
+
+  /** {@link IntegerProducts#scaleColumns}. */
+  public static void requireFactors(Buffer y, float[] factors) {
+    if (y.cols() != factors.length) {
+      throw misfit(factors.length + " factors of " + y.cols() + " columns");
+    }
+  }
+
   private static void requireIndices(String what, int[] indices, int least, int count) {
     for (int index : indices) {
       if (index < least || index >= count) {

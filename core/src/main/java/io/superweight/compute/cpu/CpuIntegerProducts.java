@@ -2,6 +2,7 @@ package io.superweight.compute.cpu;
 
 import io.superweight.compute.Buffer;
 import io.superweight.compute.IntegerProducts;
+import io.superweight.compute.Operands;
 import java.lang.foreign.MemorySegment;
 
 /** Integer products of a {@link CpuDevice}: checks shapes, and shares rows out among threads. */
@@ -26,9 +27,7 @@ final class CpuIntegerProducts implements IntegerProducts {
 
   @Override
   public Packed pack(MemorySegment codes, int rows, int cols) {
-    require(
-        codes.byteSize() == (long) rows * cols && cols <= MOST_COLUMNS,
-        codes.byteSize() + " bytes are not [" + rows + ", " + cols + "] codes that can be summed");
+    Operands.requireCodes(codes.byteSize(), rows, cols);
     return product.pack(workers, codes, rows, cols);
   }
 
@@ -41,14 +40,7 @@ final class CpuIntegerProducts implements IntegerProducts {
 
   @Override
   public void multiply(Buffer x, float[] xScales, int most, Packed w, float[] wScales, Buffer y) {
-    require(
-        x.cols() == w.cols()
-            && y.cols() == w.rows()
-            && x.rows() == y.rows()
-            && xScales.length == x.rows()
-            && wScales.length == w.rows()
-            && most <= 127,
-        "[" + x.rows() + ", " + x.cols() + "] · [" + w.rows() + ", " + w.cols() + "]ᵀ of codes");
+    Operands.requireIntegerProduct(x, xScales, most, w, wScales, y);
     if (x.rows() > 0 && w.rows() > 0) {
       product.multiply(workers, x.data(), x.rows(), xScales, most, w, wScales, y.data());
     }
@@ -56,7 +48,7 @@ final class CpuIntegerProducts implements IntegerProducts {
 
   @Override
   public void scaleColumns(Buffer y, float[] factors) {
-    require(y.cols() == factors.length, factors.length + " factors of " + y.cols() + " columns");
+    Operands.requireFactors(y, factors);
     eachRow(y.rows(), m -> kernels.scaleColumns(y.data(), 4L * m * y.cols(), y.cols(), factors));
   }
 
@@ -72,11 +64,5 @@ final class CpuIntegerProducts implements IntegerProducts {
             work.run(m);
           }
         });
-  }
-
-  private static void require(boolean condition, String message) {
-    if (!condition) {
-      throw new IllegalArgumentException(message);
-    }
   }
 }

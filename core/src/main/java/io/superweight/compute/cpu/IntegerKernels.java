@@ -128,7 +128,11 @@ public class IntegerKernels {
 
   /** {@code y[i] *= factors[i]}. */
   void scaleColumns(MemorySegment y, long at, int count, float[] factors) {
-    for (int i = 0; i < count; i++) {
+    scaleColumns(y, at, 0, count, factors);
+  }
+
+  static void scaleColumns(MemorySegment y, long at, int begin, int count, float[] factors) {
+    for (int i = begin; i < count; i++) {
       y.set(FLOAT, at + 4L * i, y.get(FLOAT, at + 4L * i) * factors[i]);
     }
   }

@@ -110,10 +110,7 @@ final class VectorIntegerKernels extends IntegerKernels {
           .mul(FloatVector.fromArray(FLOATS, factors, i))
           .intoMemorySegment(y, at + 4L * i, ORDER);
     }
-    for (; i < count; i++) {
-      float value = y.get(java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED, at + 4L * i);
-      y.set(java.lang.foreign.ValueLayout.JAVA_FLOAT_UNALIGNED, at + 4L * i, value * factors[i]);
-    }
+    scaleColumns(y, at, i, count, factors);
   }
 
   @Override
