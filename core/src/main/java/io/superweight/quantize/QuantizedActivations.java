@@ -118,8 +118,13 @@ public final class QuantizedActivations implements ActivationTransform {
       return; // zeros, or no scale at all
     }
     for (int i = from; i < from + count; i++) {
-      x[i] = Math.clamp((float) Math.rint(x[i] / scale), -most, most) * scale;
+      x[i] = code(x[i], scale, most) * scale;
     }
+  }
+
+  /** The integer that a value is rounded to, half to even. */
+  static float code(float x, float scale, int most) {
+    return Math.clamp((float) Math.rint(x / scale), -most, most);
   }
 
   static float largest(float[] x, int from, int count) {

@@ -22,6 +22,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Set;
+import java.util.function.BiConsumer;
 import java.util.stream.IntStream;
 
 /**
@@ -141,11 +142,7 @@ public final class QuantizedProducts implements ExecutedProducts {
     IntegerProducts integers = device.integerProducts().orElseThrow();
     Site site = site(part);
     boolean rounds = activations.sites().contains(site.kind());
-    Codes matrix = codes.get(part);
-    if (matrix == null) {
-      matrix = codes(part, w, rounds, device, integers);
-      codes.put(part, matrix);
-    }
+    Codes matrix = codes.computeIfAbsent(part, p -> codes(p, w, rounds, device, integers));
     if (!rounds) {
       multiplyFloats(matrix, x, y, device, integers);
       hold(matrix, x, y, null, null);
@@ -166,7 +163,8 @@ public final class QuantizedProducts implements ExecutedProducts {
     }
     int most = QuantizedActivations.most(activations);
     integers.multiply(x, scales, most, matrix.packed, matrix.scales, y);
-    precisely(matrix, x, y, precise, device, integers);
+    // Rows that are not rounded.
+    apart(precise, x, y, device, (in, out) -> multiplyFloats(matrix, in, out, device, integers));
     restore(matrix, x, y, scales, most, precise, restored);
     Set<Long> restoredAt = new HashSet<>();
     restored.forEach(at -> restoredAt.add((long) at[0] * x.cols() + at[1]));
@@ -181,7 +179,8 @@ public final class QuantizedProducts implements ExecutedProducts {
               precise[t] || restoredAt.contains((long) t * x.cols() + c) || !(scales[t] > 0);
           return kept ? value : code(value, scales[t], most) * scales[t];
         });
-    asTheyAre(w, x, y, unscaled, device);
+    // Rows without a scale: what is no number is to come out as none.
+    apart(unscaled, x, y, device, (in, out) -> device.matmul(in, w.after(), false, out));
   }
 
   /**
@@ -216,38 +215,19 @@ public final class QuantizedProducts implements ExecutedProducts {
   }
 
   private static int code(float x, float scale, int most) {
-    return (int) Math.clamp((float) Math.rint(x / scale), -most, most);
+    return (int) QuantizedActivations.code(x, scale, most);
   }
 
-  /** Rows that are not rounded. */
-  private static void precisely(
-      Codes matrix,
-      Buffer x,
-      Buffer y,
-      boolean[] precise,
-      Device device,
-      IntegerProducts integers) {
-    int[] rows = IntStream.range(0, precise.length).filter(t -> precise[t]).toArray();
+  /** Multiplies some rows in a way of their own: {@code [rows, cols]} of x to rows of y. */
+  private static void apart(
+      boolean[] which, Buffer x, Buffer y, Device device, BiConsumer<Buffer, Buffer> multiply) {
+    int[] rows = IntStream.range(0, which.length).filter(t -> which[t]).toArray();
     if (rows.length > 0) {
       try (Device.Scope local = device.scope()) {
         Buffer in = local.allocate(rows.length, x.cols());
         Buffer out = local.allocate(rows.length, y.cols());
         device.gatherRows(x, rows, in);
-        multiplyFloats(matrix, in, out, device, integers);
-        spread(out, rows, y, device);
-      }
-    }
-  }
-
-  /** Rows without a scale: what is no number is to come out as none. */
-  private static void asTheyAre(Source w, Buffer x, Buffer y, boolean[] unscaled, Device device) {
-    int[] rows = IntStream.range(0, unscaled.length).filter(t -> unscaled[t]).toArray();
-    if (rows.length > 0) {
-      try (Device.Scope local = device.scope()) {
-        Buffer in = local.allocate(rows.length, x.cols());
-        Buffer out = local.allocate(rows.length, y.cols());
-        device.gatherRows(x, rows, in);
-        device.matmul(in, w.after(), false, out);
+        multiply.accept(in, out);
         spread(out, rows, y, device);
       }
     }
