@@ -43,10 +43,9 @@ public final class HuggingFaceFiles {
       GgufVocabulary vocabulary, OptionalInt padding, Optional<String> chatTemplate) {
     Tokenizers.of(vocabulary).close(); // refuses what is broken or not known
     HuggingFaceFiles files = new HuggingFaceFiles(vocabulary, padding);
-    boolean bytes = vocabulary.model().equals("gpt2");
     Map<String, byte[]> out = new LinkedHashMap<>();
-    out.put("tokenizer.json", json(bytes ? files.byteLevel() : files.sentencePiece()));
-    out.put("tokenizer_config.json", json(files.settings(bytes, chatTemplate)));
+    out.put("tokenizer.json", json(files.bytes() ? files.byteLevel() : files.sentencePiece()));
+    out.put("tokenizer_config.json", json(files.settings(chatTemplate)));
     return out;
   }
 
@@ -64,7 +63,7 @@ public final class HuggingFaceFiles {
   }
 
   private Map<String, Object> document(
-      Object normalizer, Object preTokenizer, Object decoder, Object model, boolean addsBos) {
+      Object normalizer, Object preTokenizer, Object decoder, Object model) {
     return object(
         "version",
         "1.0",
@@ -79,11 +78,21 @@ public final class HuggingFaceFiles {
         "pre_tokenizer",
         preTokenizer,
         "post_processor",
-        addsBos ? template() : null,
+        addsBos() ? template() : null,
         "decoder",
         decoder,
         "model",
         model);
+  }
+
+  /** Whether it is byte-level BPE. */
+  private boolean bytes() {
+    return vocabulary.model().equals("gpt2");
+  }
+
+  private boolean addsBos() {
+    return vocabulary.bos().isPresent()
+        && vocabulary.addBos().orElse(!bytes() || PreTokenizer.of(vocabulary).addsBos());
   }
 
   /** Those that are found in a text as they are written. */
@@ -178,13 +187,11 @@ public final class HuggingFaceFiles {
       int blank = merge.indexOf(' ', 1);
       merges.add(List.of(merge.substring(0, blank), merge.substring(blank + 1)));
     }
-    boolean addsBos = vocabulary.bos().isPresent() && vocabulary.addBos().orElse(words.addsBos());
     return document(
         words.composes() ? object("type", "NFC") : null,
         object("type", "Sequence", "pretokenizers", words.inHuggingFaceForm()),
         decoder(),
-        model(null, false, words.takesWholeWords(), merges),
-        addsBos);
+        model(null, false, words.takesWholeWords(), merges));
   }
 
   private static Map<String, Object> decoder() {
@@ -215,13 +222,11 @@ public final class HuggingFaceFiles {
     }
     String unknown =
         vocabulary.unknown().isPresent() ? table.text(vocabulary.unknown().getAsInt()) : null;
-    boolean addsBos = vocabulary.bos().isPresent() && vocabulary.addBos().orElse(true);
     return document(
         normalizer,
         null,
         object("type", "Sequence", "decoders", decoders),
-        model(unknown, true, false, merges()),
-        addsBos);
+        model(unknown, true, false, merges()));
   }
 
   /** All ways to make a token of two others; those of the token with the highest score first. */
@@ -257,13 +262,10 @@ public final class HuggingFaceFiles {
 
   // What lies beside
 
-  private Map<String, Object> settings(boolean bytes, Optional<String> chatTemplate) {
-    boolean addsBos =
-        vocabulary.bos().isPresent()
-            && vocabulary.addBos().orElse(!bytes || PreTokenizer.of(vocabulary).addsBos());
+  private Map<String, Object> settings(Optional<String> chatTemplate) {
     Map<String, Object> out = new LinkedHashMap<>();
     out.put("tokenizer_class", "PreTrainedTokenizerFast");
-    out.put("add_bos_token", addsBos);
+    out.put("add_bos_token", addsBos());
     token(out, "bos_token", vocabulary.bos());
     token(out, "eos_token", vocabulary.eos());
     token(out, "unk_token", vocabulary.unknown());
