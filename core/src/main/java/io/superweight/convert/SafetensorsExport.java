@@ -1,6 +1,7 @@
 package io.superweight.convert;
 
 import io.superweight.InputException;
+import io.superweight.checkpoint.DraftFile;
 import io.superweight.checkpoint.SafetensorsWriter;
 import io.superweight.convert.GgufContent.Element;
 import io.superweight.model.Coordinate;
@@ -15,9 +16,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.function.Function;
 import java.util.stream.Stream;
 import tools.jackson.databind.SerializationFeature;
@@ -129,12 +132,13 @@ public final class SafetensorsExport implements Export {
     Map<String, List<Element>> heldOf = new LinkedHashMap<>();
     held.values().forEach(e -> heldOf.computeIfAbsent(e.tensor(), t -> new ArrayList<>()).add(e));
     List<OutputTensor> packed = choice.packed(content);
+    Set<OutputTensor> isPacked = new HashSet<>(packed); // of experts there are thousands
     int group = choice.group(content, packed);
     Map<String, PackedIntegers> forms = new LinkedHashMap<>();
     List<Part> parts = new ArrayList<>();
     for (OutputTensor tensor : content.tensors()) {
       DType as = dtype != null ? dtype : plainType(tensor.stored());
-      if (!packed.contains(tensor)) {
+      if (!isPacked.contains(tensor)) {
         parts.add(plainPart(tensor, as));
         continue;
       }
@@ -344,13 +348,8 @@ public final class SafetensorsExport implements Export {
 
   @Override
   public void requireRoom(Path target) {
-    Path folder = draft(target);
+    Path folder = DraftFile.draftOf(target);
     file.requireRoom(Files.isDirectory(folder) ? folder.resolve(WEIGHTS) : target);
-  }
-
-  private static Path draft(Path target) {
-    Path absolute = target.toAbsolutePath();
-    return absolute.resolveSibling("." + absolute.getFileName() + ".draft");
   }
 
   /** What an earlier attempt with other options left. */
@@ -370,7 +369,7 @@ public final class SafetensorsExport implements Export {
   /** Writes a folder: it appears under its name when all is in it. */
   @Override
   public long write(Path target, int threads, Listener listener) {
-    Path folder = draft(target);
+    Path folder = DraftFile.draftOf(target);
     try {
       Files.createDirectories(folder);
       Path weights = folder.resolve(WEIGHTS);
