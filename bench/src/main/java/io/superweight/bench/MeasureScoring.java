@@ -50,15 +50,17 @@ public final class MeasureScoring {
   }
 
   /**
-   * @param arguments MODEL, REQUESTS (JSON Lines of the harness's fixtures), then the device and
-   *     how many documents
+   * @param arguments MODEL, REQUESTS (JSON Lines of the harness's fixtures), then the device, how
+   *     many documents, what (choices, windows or all) and f32 or bf16
    */
   public static void main(String[] arguments) {
     String name = arguments.length > 2 ? arguments[2] : Devices.AUTO;
     int documents = arguments.length > 3 ? Integer.parseInt(arguments[3]) : 100;
     String what = arguments.length > 4 ? arguments[4] : "all";
+    Precision precision =
+        Precision.valueOf((arguments.length > 5 ? arguments[5] : "f32").toUpperCase(Locale.ROOT));
     try (Checkpoint checkpoint = Checkpoints.open(Path.of(arguments[0]));
-        Device device = Devices.onClassPath().open(name, 2, Precision.F32).device();
+        Device device = Devices.onClassPath().open(name, 2, precision).device();
         Transformer model = Transformer.load(checkpoint, device)) {
       System.out.println(device.description());
       MeasureScoring measure = new MeasureScoring(model);
