@@ -46,6 +46,9 @@ final class BlockedSoftmax {
   }
 
   private double logSumExp(int row) {
+    if (logSumExps.size() == 1 && Double.isFinite(logSumExps.getFirst()[row])) {
+      return logSumExps.getFirst()[row]; // as below
+    }
     double max = Double.NEGATIVE_INFINITY;
     for (double[] block : logSumExps) {
       max = Math.max(max, block[row]); // NaN stays
