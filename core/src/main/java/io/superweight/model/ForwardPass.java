@@ -863,6 +863,7 @@ final class ForwardPass implements AutoCloseable {
     Site weightsSite = Site.of(Site.Kind.ATTN_WEIGHTS, i);
     int stemRow = 0;
     int branchRow = 0;
+    int[] branchRows = new int[capacity > 0 ? 0 : chunk.branchKeys()];
     for (int n = 0; n < chunk.starts().length; n++) {
       Lane lane = chunk.lanes().get(n);
       int row = chunk.starts()[n];
@@ -890,8 +891,9 @@ final class ForwardPass implements AutoCloseable {
             false);
       } else {
         int before = lane.stem().count();
-        concatenate(k, stemRow, before, row, lane.count(), branchKeys, branchRow);
-        concatenate(v, stemRow, before, row, lane.count(), branchValues, branchRow);
+        for (int t = 0; t < lane.end(); t++) {
+          branchRows[branchRow + t] = t < before ? stemRow + t : row + t - before;
+        }
         put(
             branches,
             opened,
@@ -905,6 +907,10 @@ final class ForwardPass implements AutoCloseable {
     if (capacity > 0) {
       allKeys = cachedKeys[i];
       allValues = cachedValues[i];
+    }
+    if (branchRow > 0) { // rows of a stem, then a branch's own
+      device.gatherRows(k, branchRows, branchKeys.rows(0, branchRow));
+      device.gatherRows(v, branchRows, branchValues.rows(0, branchRow));
     }
     Buffer y = attended.rows(0, asking.rows());
     AttentionSpec how =
@@ -975,13 +981,6 @@ final class ForwardPass implements AutoCloseable {
         device.copyColumns(out, 0, y.rows(span.queryRow(), span.queryCount()), h * d, d);
       }
     }
-  }
-
-  /** Rows of a stem, then a branch's own, to row {@code at} on. */
-  private void concatenate(
-      Buffer from, int stemRow, int stemCount, int row, int count, Buffer to, int at) {
-    device.copy(from.rows(stemRow, stemCount), to.rows(at, stemCount));
-    device.copy(from.rows(row, count), to.rows(at + stemCount, count));
   }
 
   /** Rotates queries and keys, together the neighbouring lanes whose frequencies are the same. */

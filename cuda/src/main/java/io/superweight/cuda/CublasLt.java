@@ -5,13 +5,19 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayList;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 
 /**
  * Products by cuBLASLt (cublasLt.h). For each shape the first algorithm that its heuristic names is
  * taken, with a fixed workspace and no atomic sums: the same shape on the same card with the same
  * library gives the same bits.
+ *
+ * <p>The heuristic's first is not always the fastest. Where a large product comes again and again,
+ * those behind it are measured once, and one that is faster and gives the same bits takes its
+ * place.
  */
 final class CublasLt implements AutoCloseable {
   /** cudaDataType. */
@@ -29,8 +35,26 @@ final class CublasLt implements AutoCloseable {
   /** Partial sums in a buffer that is added up in order: of the compute or of the output type. */
   private static final int REDUCTIONS_IN_ORDER = 2 | 4;
 
+  /** cublasLtMatmulAlgoConfigAttributes_t: into how many parts the inner dimension is split. */
+  private static final int ALGORITHM_SPLIT = 2;
+
+  /** Algorithms that are looked at. */
+  private static final int CANDIDATES = 6;
+
+  /** Products of a shape before they are measured, which takes about twenty more. */
+  private static final int CALLS_BEFORE_TRIALS = 100;
+
+  /** Multiplications below which they are not. */
+  private static final double LEAST_WORTH_TRIALS = 1e10;
+
+  /** Bytes of a result above which they are not. */
+  private static final long MOST_OF_TRIALS = 1L << 29;
+
+  /** How much faster another one must be. */
+  private static final double WORTH_CHANGING = 0.99;
+
   /** sizeof(cublasLtMatmulHeuristicResult_t), which begins with the algorithm. */
-  private static final int RESULT_BYTES = 96;
+  private static final long RESULT_BYTES = 96;
 
   static final long WORKSPACE = 64L << 20;
 
@@ -46,6 +70,8 @@ final class CublasLt implements AutoCloseable {
   private final NativeFunction destroyPreference;
   private final NativeFunction heuristic;
   private final NativeFunction multiply;
+  private final NativeFunction configuration;
+  private final Trials trials;
   private final Arena arena = Arena.ofShared();
   private final MemorySegment one = arena.allocateFrom(ValueLayout.JAVA_FLOAT, 1);
   private final MemorySegment zero = arena.allocateFrom(ValueLayout.JAVA_FLOAT, 0);
@@ -63,10 +89,44 @@ final class CublasLt implements AutoCloseable {
   private record Shape(
       boolean transposed, int m, int n, int k, long stride, int in, int out, int alignment) {}
 
-  /** Null algorithm: the library has none. */
-  private record Plan(long description, long a, long b, long c, MemorySegment algorithm) {}
+  /** How a shape is multiplied. */
+  private static final class Plan {
+    final long description;
+    final long a;
+    final long b;
+    final long c;
 
-  CublasLt(SymbolLookup library) {
+    /** The heuristic's, in its order; empty where the library has none. */
+    final List<MemorySegment> candidates;
+
+    MemorySegment algorithm;
+    int calls;
+
+    Plan(long description, long a, long b, long c, List<MemorySegment> candidates) {
+      this.description = description;
+      this.a = a;
+      this.b = b;
+      this.c = c;
+      this.candidates = candidates;
+      this.algorithm = candidates.isEmpty() ? null : candidates.getFirst();
+    }
+  }
+
+  /** What measuring needs of the device. */
+  interface Trials {
+    /** Room for a result; 0 where there is none. */
+    long room(long bytes);
+
+    void giveBack(long room);
+
+    boolean same(long a, long b, long bytes);
+
+    double milliseconds(Runnable work);
+  }
+
+  CublasLt(SymbolLookup library, Trials trials) {
+    this.trials = trials;
+    configuration = NativeFunction.of(library, "cublasLtMatmulAlgoConfigGetAttribute", 5);
     create = NativeFunction.of(library, "cublasLtCreate", 1);
     destroy = NativeFunction.of(library, "cublasLtDestroy", 1);
     describe = NativeFunction.of(library, "cublasLtMatmulDescCreate", 3);
@@ -137,6 +197,27 @@ final class CublasLt implements AutoCloseable {
     if (plan.algorithm == null) {
       return false;
     }
+    plan.calls++;
+    if (plan.calls == CALLS_BEFORE_TRIALS
+        && plan.candidates.size() > 1
+        && in == BF16
+        && stride == n
+        && (double) m * n * k >= LEAST_WORTH_TRIALS) {
+      measure(plan, shape, w, x, added, workspace, stream);
+    }
+    multiply(plan, plan.algorithm, w, x, y, added, workspace, stream);
+    return true;
+  }
+
+  private void multiply(
+      Plan plan,
+      MemorySegment algorithm,
+      long w,
+      long x,
+      long y,
+      boolean added,
+      long workspace,
+      long stream) {
     check(
         multiply.call(
             handle,
@@ -151,12 +232,47 @@ final class CublasLt implements AutoCloseable {
             plan.c,
             y,
             plan.c,
-            plan.algorithm.address(),
+            algorithm.address(),
             workspace,
             WORKSPACE,
             stream),
-        "product of " + m + " × " + k + " by " + n);
-    return true;
+        "product");
+  }
+
+  /** Takes the fastest of those that give the bits of the first for the operands at hand. */
+  private void measure(
+      Plan plan, Shape s, long w, long x, boolean added, long workspace, long stream) {
+    long bytes = (s.out == BF16 ? 2L : 4L) * s.m * s.n;
+    long expected = bytes > MOST_OF_TRIALS ? 0 : trials.room(bytes);
+    long got = expected == 0 ? 0 : trials.room(bytes);
+    if (got != 0) {
+      MemorySegment first = plan.algorithm;
+      multiply(plan, first, w, x, expected, false, workspace, stream);
+      double best = Double.POSITIVE_INFINITY;
+      for (MemorySegment candidate : plan.candidates) {
+        multiply(plan, candidate, w, x, got, false, workspace, stream);
+        if (!trials.same(expected, got, bytes)) {
+          continue;
+        }
+        double taken = Double.POSITIVE_INFINITY;
+        for (int i = 0; i < 3; i++) {
+          taken =
+              Math.min(
+                  taken,
+                  trials.milliseconds(
+                      () -> multiply(plan, candidate, w, x, got, added, workspace, stream)));
+        }
+        if (taken < best * (candidate == first ? 1 : WORTH_CHANGING)) {
+          best = taken;
+          plan.algorithm = candidate;
+        }
+      }
+    }
+    for (long room : new long[] {expected, got}) {
+      if (room != 0) {
+        trials.giveBack(room);
+      }
+    }
   }
 
   /** In the library's columns: yᵀ[n, m] = op(W) · xᵀ[k, m]. */
@@ -177,7 +293,7 @@ final class CublasLt implements AutoCloseable {
     long b = made("x", layout.call(slot().address(), s.in, s.k, s.m, s.k));
     long c = made("y", layout.call(slot().address(), s.out, s.n, s.m, s.stride));
     long preference = made("preference", createPreference.call(slot().address()));
-    MemorySegment algorithm = null;
+    List<MemorySegment> candidates = new ArrayList<>();
     try (Arena local = Arena.ofConfined()) {
       MemorySegment bytes = local.allocateFrom(ValueLayout.JAVA_LONG, WORKSPACE);
       check(setPreference.call(preference, PREFERENCE_WORKSPACE, bytes.address(), 8), "workspace");
@@ -189,20 +305,46 @@ final class CublasLt implements AutoCloseable {
             setPreference.call(preference, PREFERENCE_ALIGNMENT + matrix, alignment.address(), 4),
             "alignment");
       }
-      MemorySegment result = local.allocate(RESULT_BYTES, 8);
+      MemorySegment results = local.allocate(CANDIDATES * RESULT_BYTES, 8);
       MemorySegment count = local.allocate(ValueLayout.JAVA_INT);
       int code =
           heuristic.call(
-              handle, description, a, b, c, c, preference, 1, result.address(), count.address());
-      if (code == 0
-          && count.get(ValueLayout.JAVA_INT, 0) > 0
-          && result.get(ValueLayout.JAVA_INT, 72) == 0) {
-        algorithm = arena.allocate(64, 8).copyFrom(result.asSlice(0, 64));
+              handle,
+              description,
+              a,
+              b,
+              c,
+              c,
+              preference,
+              CANDIDATES,
+              results.address(),
+              count.address());
+      for (int i = 0; code == 0 && i < count.get(ValueLayout.JAVA_INT, 0); i++) {
+        MemorySegment result = results.asSlice(i * RESULT_BYTES, RESULT_BYTES);
+        boolean splits = splits(result);
+        if (result.get(ValueLayout.JAVA_INT, 72) == 0 && (i == 0 || !splits)) {
+          candidates.add(arena.allocate(64, 8).copyFrom(result.asSlice(0, 64)));
+        }
+        if (i == 0 && splits) {
+          break; // its bits are its own
+        }
       }
     } finally {
       destroyPreference.call(preference);
     }
-    return new Plan(description, a, b, c, algorithm);
+    return new Plan(description, a, b, c, candidates);
+  }
+
+  /** Whether the sum over the inner dimension is made of several sums. */
+  private boolean splits(MemorySegment algorithm) {
+    try (Arena local = Arena.ofConfined()) {
+      MemorySegment value = local.allocate(ValueLayout.JAVA_INT);
+      MemorySegment written = local.allocate(ValueLayout.JAVA_LONG);
+      int code =
+          configuration.call(
+              algorithm.address(), ALGORITHM_SPLIT, value.address(), 4, written.address());
+      return code != 0 || value.get(ValueLayout.JAVA_INT, 0) != 1;
+    }
   }
 
   @Override

@@ -18,9 +18,9 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -59,13 +59,24 @@ final class CudaDevice implements Device, KeptWeights.Owner {
   /** Queries of a block of attention. */
   private static final int QUERIES = 32;
 
+  /** Queries and keys of a step of attention in bfloat16. */
   private static final int ROUNDED_QUERIES = 128;
+
+  private static final int ROUNDED_KEYS = 128;
+
+  private static final int MOST_HELD_ARRAYS = 4;
+
+  /** Ways to divide attention that are known at a time. */
+  private static final int MOST_DIVISIONS = 8;
+
+  /** Two groups that multiply and one that brings. */
+  private static final int ROUNDED_THREADS = 384;
 
   /** Pinned memory for arrays on their way to a kernel, and its image on the GPU. */
   private static final int ARRAY_BYTES = 4 << 20;
 
-  /** Rows of x that a product in bfloat16 takes at a time: more are slower on a Hopper card. */
-  private static final int PRODUCT_ROWS = 2048;
+  /** Rows of x that a product in bfloat16 takes at a time. */
+  private static final int PRODUCT_ROWS = 8192;
 
   /** Elements of a matrix that are widened at a time. */
   private static final long WIDENED = 64L << 20;
@@ -88,6 +99,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
   private final long arraysOnDevice;
   private int arraysUsed;
   private final MemorySegment parameters;
+  private final MemorySegment maps;
   private final Arena arena = Arena.ofShared();
   private final MemorySegment staging;
   private final long[] sent = new long[2];
@@ -102,10 +114,13 @@ final class CudaDevice implements Device, KeptWeights.Owner {
   private long widenedBytes;
   private long copied;
   private long copiedBytes;
-  private int[] positions = new int[0];
-  private long positionsAt;
+  private final List<HeldArray> heldArrays = new ArrayList<>();
+  private final LinkedHashMap<Division, Divided> divisions = new LinkedHashMap<>();
   private Deferred deferred;
   private boolean closed;
+
+  /** Of integers, on the GPU until the ring comes round. */
+  private record HeldArray(int[] values, long address) {}
 
   /** What the next operation may take along. */
   private sealed interface Deferred {}
@@ -160,7 +175,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
       weightBudget = request.memoryBytes().orElse(free - Math.min(8L << 30, free / 4));
       stream = driver.createStream();
       pool = driver.poolThatKeeps(unit);
-      products = new CublasLt(cublas.lookup());
+      products = new CublasLt(cublas.lookup(), new TrialsHere());
       workspace = driver.allocate(CublasLt.WORKSPACE);
       arrays = driver.allocateHost(ARRAY_BYTES);
       arraysOnDevice = driver.allocate(ARRAY_BYTES);
@@ -172,6 +187,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
       throw e;
     }
     parameters = arena.allocate(LONG, 64);
+    maps = arena.allocate(3L * CudaDriver.TENSOR_MAP, CudaDriver.TENSOR_MAP);
     values = new RoundedValues(this);
     description =
         String.format(
@@ -353,7 +369,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
     if (arraysUsed + bytes > ARRAY_BYTES) {
       driver.await(stream);
       arraysUsed = 0;
-      positionsAt = 0;
+      heldArrays.clear();
     }
     int at = arraysUsed;
     arraysUsed += bytes;
@@ -362,15 +378,23 @@ final class CudaDevice implements Device, KeptWeights.Owner {
     return arraysOnDevice + at;
   }
 
-  /** Those of queries, keys and neighbouring layers are the same. */
-  private long positions(int[] of) {
-    if (positionsAt == 0 || !Arrays.equals(of, positions)) {
-      long at = array(of);
-      positionsAt = of.length * 4L > ARRAY_BYTES / 2 ? 0 : at;
-      positions = of.clone();
-      return at;
+  /**
+   * An array that may be there already: those of neighbouring operations and layers are the same.
+   */
+  private long held(int[] of) {
+    for (HeldArray array : heldArrays) {
+      if (Arrays.equals(array.values, of)) {
+        return array.address;
+      }
     }
-    return positionsAt;
+    long address = array(of);
+    if (of.length * 4L <= ARRAY_BYTES / 2) {
+      if (heldArrays.size() == MOST_HELD_ARRAYS) {
+        heldArrays.removeFirst();
+      }
+      heldArrays.add(new HeldArray(of.clone(), address));
+    }
+    return address;
   }
 
   @Override
@@ -521,7 +545,10 @@ final class CudaDevice implements Device, KeptWeights.Owner {
     return functions.computeIfAbsent(name, n -> driver.function(module, n)) != 0;
   }
 
-  /** Parameters in the order of the kernel: Long for 64 bits and addresses, Integer, Float. */
+  /**
+   * Parameters in the order of the kernel: Long for 64 bits and addresses, Integer, Float, a
+   * segment for a structure.
+   */
   void launch(
       String kernel, long gridX, long gridY, long gridZ, int block, int shared, Object... with) {
     for (int i = 0; i < with.length; i++) {
@@ -530,6 +557,10 @@ final class CudaDevice implements Device, KeptWeights.Owner {
         case Long value -> parameters.set(LONG, at, value);
         case Integer value -> parameters.set(INT, at, value);
         case Float value -> parameters.set(FLOAT, at, value);
+        case MemorySegment structure -> {
+          parameters.set(LONG, 8L * i, structure.address());
+          continue;
+        }
         default -> throw new IllegalArgumentException(kernel);
       }
       parameters.set(LONG, 8L * i, parameters.address() + at);
@@ -620,7 +651,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
     return true;
   }
 
-  /** In pieces of about so many rows as keep the processors busy and the caches warm. */
+  /** In pieces, so that neither addresses nor partial results grow with the text. */
   private boolean multiplyRounded(
       long x, long w, boolean transposed, long y, int out, int m, int n, int k, boolean added) {
     int parts = Math.max(1, (m + PRODUCT_ROWS / 2) / PRODUCT_ROWS);
@@ -648,6 +679,32 @@ final class CudaDevice implements Device, KeptWeights.Owner {
       }
     }
     return true;
+  }
+
+  /** Trials in the pool's memory, on the device's stream. */
+  private final class TrialsHere implements CublasLt.Trials {
+    @Override
+    public long room(long bytes) {
+      return driver.allocateOrNone(bytes, stream);
+    }
+
+    @Override
+    public void giveBack(long room) {
+      CudaDevice.this.giveBack(room);
+    }
+
+    @Override
+    public boolean same(long a, long b, long bytes) {
+      long result = take(4);
+      driver.zero(result, 4, stream);
+      launchOver("compare", bytes / 4, a, b, result, bytes / 4);
+      return bring(result, 4).get(INT, 0) == 0;
+    }
+
+    @Override
+    public double milliseconds(Runnable work) {
+      return driver.milliseconds(stream, work);
+    }
   }
 
   private long widenedRoom(long bytes) {
@@ -917,11 +974,16 @@ final class CudaDevice implements Device, KeptWeights.Owner {
   @Override
   public void gatherRows(Buffer x, int[] rows, Buffer out) {
     Operands.requireGathered(x, rows, out);
-    long from = begin().read(x);
-    long to = values.write(out);
-    if (rows.length > 0) {
-      launch("gatherRows", rows.length, 1, 1, THREADS, 0, from, array(rows), to, x.cols());
+    begin();
+    if (rows.length == 0) {
+      return;
     }
+    // Two numbers of bfloat16 are moved as one.
+    boolean rounded = x.cols() % 2 == 0 && values.rounded(x);
+    long from = rounded ? values.readRounded(x) : values.read(x);
+    long to = rounded ? values.writeRounded(out) : values.write(out);
+    int words = rounded ? x.cols() / 2 : x.cols();
+    launch("gatherRows", rows.length, 1, 1, THREADS, 0, from, held(rows), to, words);
   }
 
   @Override
@@ -1128,7 +1190,6 @@ final class CudaDevice implements Device, KeptWeights.Owner {
 
   @Override
   public void rope(Buffer x, int headDim, Buffer cos, Buffer sin, int[] at, boolean interleaved) {
-    int pairs = cos.cols();
     Operands.requireRope(x, headDim, cos, sin, at);
     begin();
     if (at.length == 0) {
@@ -1151,13 +1212,22 @@ final class CudaDevice implements Device, KeptWeights.Owner {
         headDim,
         c,
         s,
-        positions(at),
-        pairs,
+        held(at),
+        cos.cols(),
         interleaved ? 1 : 0);
   }
 
-  /** A block of queries of one sequence; position: of the first of them among the keys. */
-  private record Tile(int queryRow, int queries, int keyRow, int position) {}
+  /** Whether attention of such heads multiplies bfloat16. */
+  private boolean attendsRounded(int headDim, float softcap) {
+    return holdsRounded
+        && (headDim == 64 || headDim == 128)
+        && driver.hasTensorMaps()
+        && has(kernelOf(headDim, softcap));
+  }
+
+  private static String kernelOf(int headDim, float softcap) {
+    return (softcap > 0 ? "attendCapped" : "attendRounded") + headDim;
+  }
 
   @Override
   public void attention(
@@ -1170,54 +1240,35 @@ final class CudaDevice implements Device, KeptWeights.Owner {
     int d = spec.headDim();
     Operands.requireAttention(q, k, v, out, spans, spec);
     begin();
-    boolean rounds = holdsRounded && (d == 64 || d == 128) && has("attendRounded" + d);
-    int size = rounds ? ROUNDED_QUERIES : QUERIES;
-    List<Tile> tiles = new ArrayList<>();
-    for (AttentionSpec.Span span : spans) {
-      for (int from = 0; from < span.queryCount(); from += size) {
-        tiles.add(
-            new Tile(
-                span.queryRow() + from,
-                Math.min(size, span.queryCount() - from),
-                span.keyRow(),
-                span.keyCount() - span.queryCount() + from));
-      }
-    }
-    if (tiles.isEmpty()) {
+    boolean rounds = attendsRounded(d, spec.softcap());
+    if (spans.stream().allMatch(span -> span.queryCount() == 0)) {
       return;
     }
-    // The longest first, so that none is left for the end.
-    tiles.sort(Comparator.comparingInt((Tile t) -> -t.position));
-    int[] numbers = new int[4 * tiles.size()];
-    for (int i = 0; i < tiles.size(); i++) {
-      Tile tile = tiles.get(i);
-      numbers[4 * i] = tile.queryRow;
-      numbers[4 * i + 1] = tile.queries;
-      numbers[4 * i + 2] = tile.keyRow;
-      numbers[4 * i + 3] = tile.position;
-    }
     if (rounds) {
+      Divided divided = divided(spans, spec);
+      AttentionTiles tiles = divided.tiles;
       long qs = values.readRounded(q);
       long ks = values.readRounded(k);
       long vs = values.readRounded(v);
       long to = values.writeRounded(out);
-      int keys = d; // that are brought at a time, in three turns
-      int shared = (ROUNDED_QUERIES + 6 * keys) * d * 2 + 1024;
-      String kernel = "attendRounded" + d;
-      driver.allowSharedMemory(function(kernel), shared);
+      int shared = (2 * ROUNDED_QUERIES + 4 * ROUNDED_KEYS) * d * 2 + 1152;
+      String rounded = kernelOf(d, spec.softcap());
+      driver.allowSharedMemory(function(rounded), shared);
       double log2e = 1 / Math.log(2);
       launch(
-          kernel,
-          spec.heads(),
-          tiles.size(),
+          rounded,
+          tiles.blocks(),
           1,
-          THREADS,
+          1,
+          ROUNDED_THREADS,
           shared,
-          qs,
-          ks,
-          vs,
+          map(0, qs, q, ROUNDED_QUERIES / 2),
+          map(1, ks, k, ROUNDED_KEYS),
+          map(2, vs, v, ROUNDED_KEYS),
           to,
-          array(numbers),
+          divided.address,
+          divided.address + 4L * tiles.work(),
+          divided.address + 4L * tiles.begins(),
           spec.heads(),
           spec.keyValueHeads(),
           (float) (spec.softcap() > 0 ? spec.scale() / spec.softcap() : spec.scale() * log2e),
@@ -1233,12 +1284,13 @@ final class CudaDevice implements Device, KeptWeights.Owner {
     long ks = values.read(k);
     long vs = values.read(v);
     long to = values.write(out);
+    AttentionTiles tiles = AttentionTiles.of(spans, QUERIES);
     int shared = 4 * (3 * QUERIES * (d + 1) + QUERIES * 33);
     String kernel = d <= 64 ? "attend64" : d <= 128 ? "attend128" : "attend256";
     driver.allowSharedMemory(function(kernel), shared);
     launch(
         kernel,
-        tiles.size(),
+        tiles.count(),
         spec.heads(),
         1,
         128,
@@ -1247,13 +1299,43 @@ final class CudaDevice implements Device, KeptWeights.Owner {
         ks,
         vs,
         to,
-        array(numbers),
+        array(tiles.numbers()),
         spec.heads(),
         spec.keyValueHeads(),
         d,
         spec.scale(),
         spec.softcap(),
         spec.window());
+  }
+
+  /** Work of attention on the GPU: the same for all layers of a pass. */
+  private record Divided(AttentionTiles tiles, long address) {}
+
+  private record Division(List<AttentionSpec.Span> spans, AttentionSpec spec) {}
+
+  private Divided divided(List<AttentionSpec.Span> spans, AttentionSpec spec) {
+    Division division = new Division(List.copyOf(spans), spec);
+    Divided known = divisions.get(division);
+    if (known != null) {
+      return known;
+    }
+    if (divisions.size() == MOST_DIVISIONS) {
+      giveBack(divisions.pollFirstEntry().getValue().address);
+    }
+    AttentionTiles tiles =
+        AttentionTiles.forProcessors(spans, spec, ROUNDED_QUERIES, ROUNDED_KEYS, processors);
+    long bytes = 4L * tiles.numbers().length;
+    long address = take(bytes);
+    driver.within(address, array(tiles.numbers()), bytes, stream);
+    Divided made = new Divided(tiles, address);
+    divisions.putLast(division, made);
+    return made;
+  }
+
+  private MemorySegment map(int which, long address, Buffer of, int boxRows) {
+    MemorySegment map = maps.asSlice((long) which * CudaDriver.TENSOR_MAP, CudaDriver.TENSOR_MAP);
+    driver.describe(map, address, of.rows(), of.cols(), boxRows);
+    return map;
   }
 
   // ---- soft-max
@@ -1359,6 +1441,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
       if (copied != 0) {
         giveBack(copied);
       }
+      divisions.values().forEach(divided -> giveBack(divided.address));
       driver.free(workspace);
       driver.free(arraysOnDevice);
       driver.freeHost(arrays);

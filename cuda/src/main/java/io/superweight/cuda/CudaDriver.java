@@ -35,6 +35,7 @@ final class CudaDriver {
   private final NativeFunction destroyEvent;
   private final NativeFunction recordEvent;
   private final NativeFunction awaitEvent;
+  private final NativeFunction elapsed;
   private final NativeFunction loadModule;
   private final NativeFunction unloadModule;
   private final NativeFunction getFunction;
@@ -58,6 +59,9 @@ final class CudaDriver {
   private final NativeFunction trimPool;
   private final NativeFunction errorName;
 
+  /** Null in drivers of before CUDA 12, which know no card that has tensor maps. */
+  private final NativeFunction encodeTensorMap;
+
   private CudaDriver(SymbolLookup cuda) {
     init = NativeFunction.of(cuda, "cuInit", 1);
     driverVersion = NativeFunction.of(cuda, "cuDriverGetVersion", 1);
@@ -77,6 +81,7 @@ final class CudaDriver {
     destroyEvent = NativeFunction.of(cuda, "cuEventDestroy_v2", 1);
     recordEvent = NativeFunction.of(cuda, "cuEventRecord", 2);
     awaitEvent = NativeFunction.of(cuda, "cuEventSynchronize", 1);
+    elapsed = NativeFunction.of(cuda, "cuEventElapsedTime", 3);
     loadModule = NativeFunction.of(cuda, "cuModuleLoadData", 2);
     unloadModule = NativeFunction.of(cuda, "cuModuleUnload", 1);
     getFunction = NativeFunction.of(cuda, "cuModuleGetFunction", 3);
@@ -99,6 +104,10 @@ final class CudaDriver {
     setPool = NativeFunction.of(cuda, "cuMemPoolSetAttribute", 3);
     trimPool = NativeFunction.of(cuda, "cuMemPoolTrimTo", 2);
     errorName = NativeFunction.of(cuda, "cuGetErrorName", 2);
+    encodeTensorMap =
+        cuda.find("cuTensorMapEncodeTiled").isPresent()
+            ? NativeFunction.of(cuda, "cuTensorMapEncodeTiled", 12)
+            : null;
   }
 
   /** Whether this system has such a driver loaded, by a look at its files alone. */
@@ -269,6 +278,24 @@ final class CudaDriver {
     return get("event", at -> createEvent.call(at, 2)); // without timing
   }
 
+  /** How long work that is enqueued on a stream takes there. */
+  double milliseconds(long stream, Runnable work) {
+    long begin = get("event", at -> createEvent.call(at, 0));
+    long end = get("event", at -> createEvent.call(at, 0));
+    try (Arena arena = Arena.ofConfined()) {
+      record(begin, stream);
+      work.run();
+      record(end, stream);
+      awaitEvent(end);
+      MemorySegment result = arena.allocate(ValueLayout.JAVA_FLOAT);
+      check(elapsed.call(result.address(), begin, end), "event");
+      return result.get(ValueLayout.JAVA_FLOAT, 0);
+    } finally {
+      destroyEvent(begin);
+      destroyEvent(end);
+    }
+  }
+
   void destroyEvent(long event) {
     destroyEvent.call(event);
   }
@@ -334,6 +361,44 @@ final class CudaDriver {
             parameters.address(),
             0),
         "kernel");
+  }
+
+  boolean hasTensorMaps() {
+    return encodeTensorMap != null;
+  }
+
+  /** Bytes of a CUtensorMap, and what its address is a multiple of. */
+  static final int TENSOR_MAP = 128;
+
+  /**
+   * What the copy engine needs to know to bring boxes of 64 columns out of a matrix of bfloat16,
+   * their rows swizzled over 128 bytes; zeros where it ends.
+   *
+   * @param map 128 bytes
+   * @param boxRows rows of a box
+   */
+  void describe(MemorySegment map, long address, int rows, int cols, int boxRows) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment sizes = arena.allocateFrom(ValueLayout.JAVA_LONG, cols, rows);
+      MemorySegment stride = arena.allocateFrom(ValueLayout.JAVA_LONG, 2L * cols);
+      MemorySegment box = arena.allocateFrom(ValueLayout.JAVA_INT, 64, boxRows);
+      MemorySegment steps = arena.allocateFrom(ValueLayout.JAVA_INT, 1, 1);
+      check(
+          encodeTensorMap.call(
+              map.address(),
+              9, // bfloat16
+              2, // dimensions
+              address,
+              sizes.address(),
+              stride.address(),
+              box.address(),
+              steps.address(),
+              0, // not interleaved
+              3, // swizzled over 128 bytes
+              2, // into the L2 cache by 128 bytes
+              0), // zeros
+          "tensor map");
+    }
   }
 
   long allocate(long bytes) {

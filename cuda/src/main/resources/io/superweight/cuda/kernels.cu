@@ -155,6 +155,15 @@ GLOBAL void embed(int type, const u8* table, const int* ids, float* out, int col
   }
 }
 
+/** differs = 1 where any word does. */
+GLOBAL void compare(const u32* a, const u32* b, int* differs, i64 count) {
+  for (i64 i = blockIdx.x * (i64)blockDim.x + threadIdx.x; i < count; i += (i64)gridDim.x * blockDim.x) {
+    if (a[i] != b[i]) {
+      *differs = 1;
+    }
+  }
+}
+
 // ---- float32 and bfloat16 -------------------------------------------------------------------------------------------------
 GLOBAL void widen(const u16* in, float* out, i64 count) {
   for (i64 i = blockIdx.x * (i64)blockDim.x + threadIdx.x; i < count; i += (i64)gridDim.x * blockDim.x) {
@@ -792,29 +801,6 @@ ATTEND(attend256, 64)
 // ---- attention in bfloat16 on the matrix units of Hopper (wgmma) ---------------------------------------------
 __device__ __forceinline__ u32 sharedAddress(const void* p) { return (u32)__cvta_generic_to_shared(p); }
 
-__device__ __forceinline__ void copyAsync(u32 to, const void* from, bool there) {
-  int bytes = there ? 16 : 0; // the rest becomes zero
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(bytes));
-}
-
-__device__ __forceinline__ void commitCopies() { asm volatile("cp.async.commit_group;"); }
-template <int LEFT>
-__device__ __forceinline__ void awaitCopies() { asm volatile("cp.async.wait_group %0;" ::"n"(LEFT)); }
-
-/** Rows of 64 elements (128 bytes), the 16-byte pieces of row r in the order p ^ (r mod 8): no two of a column share a bank. */
-__device__ __forceinline__ u32 swizzled(int row, int piece) { return row * 128 + ((piece ^ (row & 7)) << 4); }
-
-/** Rows [0, rows) × D elements of a head into columns of 64: chunk c begins at c · ROWS · 128 bytes. */
-template <int ROWS, int D, int THREADS>
-__device__ __forceinline__ void bring(u32 to, const u16* from, i64 stride, int rows) {
-#pragma unroll
-  for (int i = threadIdx.x; i < ROWS * (D / 8); i += THREADS) {
-    int r = i / (D / 8), piece = i % (D / 8);
-    bool there = r < rows;
-    copyAsync(to + (piece / 8) * ROWS * 128 + swizzled(r, piece % 8), from + (there ? r : 0) * stride + piece * 8, there);
-  }
-}
-
 #if __CUDA_ARCH_FEAT_SM90_ALL
 #define WGMMA 1
 #endif
@@ -831,18 +817,6 @@ template <int LEFT>
 __device__ __forceinline__ void awaitProducts() { asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(LEFT) : "memory"); }
 
 #define R8(A, I) "+f"(A[I]), "+f"(A[I + 1]), "+f"(A[I + 2]), "+f"(A[I + 3]), "+f"(A[I + 4]), "+f"(A[I + 5]), "+f"(A[I + 6]), "+f"(A[I + 7])
-
-/** s[64 × 64] = (0 or s +) q[64 × 16] · k[64 × 16]ᵀ, both in shared memory. */
-__device__ __forceinline__ void scores64(float* s, u64 q, u64 k, int keep) {
-  asm volatile(
-      "{\n.reg .pred p;\nsetp.ne.b32 p, %34, 0;\n"
-      "wgmma.mma_async.sync.aligned.m64n64k16.f32.bf16.bf16 "
-      "{%0, %1, %2, %3, %4, %5, %6, %7, %8, %9, %10, %11, %12, %13, %14, %15, "
-      "%16, %17, %18, %19, %20, %21, %22, %23, %24, %25, %26, %27, %28, %29, %30, %31}, "
-      "%32, %33, p, 1, 1, 0, 0;\n}\n"
-      : R8(s, 0), R8(s, 8), R8(s, 16), R8(s, 24)
-      : "l"(q), "l"(k), "r"(keep));
-}
 
 /** o[64 × 128] += p[64 × 16] · v[16 × 128], p in registers. */
 __device__ __forceinline__ void values128(float* o, const u32* p, u64 v) {
@@ -878,7 +852,7 @@ __device__ __forceinline__ void settle(float* r) {
   }
 }
 
-/** s[64 × 128] likewise. */
+/** s[64 × 128] = (0 or s +) q[64 × 16] · k[128 × 16]ᵀ, both in shared memory. */
 __device__ __forceinline__ void scores128(float* s, u64 q, u64 k, int keep) {
   asm volatile(
       "{\n.reg .pred p;\nsetp.ne.b32 p, %66, 0;\n"
@@ -893,11 +867,11 @@ __device__ __forceinline__ void scores128(float* s, u64 q, u64 k, int keep) {
 }
 
 /** Masks and exponentials of 16 rows × KEYS in a warp's registers; keep is what earlier sums shrink by. */
-template <int KEYS>
+template <int KEYS, bool CAPPED>
 __device__ __forceinline__ void weigh(float* s, float* most, float* total, float* keep, int from, int first0, int last0, bool mask,
     float scaleLog2, float cap) {
   int lane = threadIdx.x % 32;
-  if (cap > 0) {
+  if (CAPPED) {
 #pragma unroll
     for (int i = 0; i < KEYS / 2; i++) {
       s[i] = cap * 1.44269504f * tanhf(s[i] * scaleLog2);
@@ -935,67 +909,118 @@ __device__ __forceinline__ void weigh(float* s, float* most, float* total, float
   }
 }
 
+/** What the copy engine needs to know of a matrix (CUtensorMap). */
+struct __align__(64) TensorMap {
+  u64 words[16];
+};
+
+__device__ __forceinline__ void initBarrier(u32 at, int count) {
+  asm volatile("mbarrier.init.shared::cta.b64 [%0], %1;" ::"r"(at), "r"(count) : "memory");
+}
+
+__device__ __forceinline__ void expectBytes(u32 at, u32 bytes) {
+  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(at), "r"(bytes) : "memory");
+}
+
+__device__ __forceinline__ void arrive(u32 at) { asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(at) : "memory"); }
+
+__device__ __forceinline__ void awaitBarrier(u32 at, u32 parity) {
+  asm volatile(
+      "{\n.reg .pred p;\nAGAIN:\n"
+      "mbarrier.try_wait.parity.shared::cta.b64 p, [%0], %1;\n"
+      "@p bra DONE;\nbra AGAIN;\nDONE:\n}\n" ::"r"(at), "r"(parity)
+      : "memory");
+}
+
+/** Rows from y on, 64 columns from x on, of as many rows as the map says: rows of 128 bytes, the 16-byte pieces of row r in the
+ * order p ^ (r mod 8). What lies beyond the matrix becomes zero. */
+__device__ __forceinline__ void bring(u32 to, const TensorMap* map, int x, int y, u32 barrier) {
+  asm volatile(
+      "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3}], [%4];" ::"r"(to), "l"(map),
+      "r"(x), "r"(y), "r"(barrier)
+      : "memory");
+}
+
 /**
- * 64 queries of one head for each of two warp groups, KEYS keys at a time, the next ones on their way. The scores of a piece are
- * multiplied while the values of the one before it are added, and its weights are made meanwhile. With TURNS one group multiplies
- * while the other makes weights. Shared memory: (GROUPS · 64 + 6 · KEYS) · D elements, and 1 024 bytes.
+ * A block takes its part of the list: work is tile · heads + head, begins where each block's part begins. One thread brings
+ * queries, keys and values; two groups of four warps multiply 64 queries each with KEYS keys at a time, the scores of a piece while
+ * the values of the one before it are added, its weights meanwhile; one group multiplies while the other makes weights.
+ * Shared memory: (256 + 4 · KEYS) · D elements, and 1 152 bytes.
  */
-template <int D, int KEYS, int GROUPS, bool TURNS>
-__device__ __forceinline__ void attendRounded(const u16* q, const u16* k, const u16* v, u16* out, const Tile* tiles, int heads,
-    int keyHeads, float scaleLog2, float cap, int window) {
+template <int D, int KEYS, bool CAPPED>
+__device__ __forceinline__ void attendRounded(const TensorMap* queryMap, const TensorMap* keyMap, const TensorMap* valueMap, u16* out,
+    const Tile* tiles, const int* work, const int* begins, int heads, int keyHeads, float scaleLog2, float cap, int window) {
   extern __shared__ float shared[];
-  const int THREADS = 128 * GROUPS;
-  const u32 PIECE = KEYS * D * 2;
+  const u32 OWN = 64 * D * 2, PIECE = KEYS * D * 2;
   u32 qs = (sharedAddress(shared) + 1023) & ~1023u;
-  u32 ks = qs + GROUPS * 64 * D * 2, vs = ks + 3 * PIECE;
-  Tile tile = tiles[blockIdx.y];
-  int head = blockIdx.x, keyHead = head * keyHeads / heads;
-  i64 qStride = (i64)heads * D, kStride = (i64)keyHeads * D;
-  const u16* keys = k + (i64)tile.keyRow * kStride + keyHead * D;
-  const u16* values = v + (i64)tile.keyRow * kStride + keyHead * D;
-  int group = __shfl_sync(FULL, threadIdx.x / 128, 0), warp = threadIdx.x % 128 / 32, lane = threadIdx.x % 32;
-  int end = tile.position + tile.queries;
-  int start = window == 0 ? 0 : max(0, tile.position - window + 1) / KEYS * KEYS;
-  int pieces = (end - start + KEYS - 1) / KEYS;
+  u32 ks = qs + 4 * OWN, vs = ks + 2 * PIECE;
+  u32 queriesThere = vs + 2 * PIECE, queriesDone = queriesThere + 16, keysThere = queriesDone + 16, keysDone = keysThere + 16,
+      valuesThere = keysDone + 16, valuesDone = valuesThere + 16;
+  if (threadIdx.x == 0) {
 #pragma unroll
-  for (int g = 0; g < GROUPS; g++) {
-    int rows = tile.queries - 64 * g;
-    bring<64, D, THREADS>(qs + g * 64 * D * 2, q + (i64)(tile.queryRow + 64 * g) * qStride + head * D, qStride, max(rows, 0));
+    for (int i = 0; i < 2; i++) {
+      initBarrier(queriesThere + 8 * i, 1);
+      initBarrier(keysThere + 8 * i, 1);
+      initBarrier(valuesThere + 8 * i, 1);
+      initBarrier(queriesDone + 8 * i, 8);
+      initBarrier(keysDone + 8 * i, 8);
+      initBarrier(valuesDone + 8 * i, 8);
+    }
+    asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
   }
-  bring<KEYS, D, THREADS>(ks, keys + start * kStride, kStride, end - start);
-  bring<KEYS, D, THREADS>(vs, values + start * kStride, kStride, end - start);
-  commitCopies();
-  float o[D / 2], s[KEYS / 2];
-  u32 p[KEYS / 4];
-#pragma unroll
-  for (int i = 0; i < D / 2; i++) {
-    o[i] = 0;
-  }
-  float most[2] = {NEGATIVE_INFINITY, NEGATIVE_INFINITY}, total[2] = {0, 0}, keep[2];
-  int row = 64 * group + 16 * warp + lane / 4;
-  int last0 = tile.position + row;
-  int first0 = window == 0 ? -0x40000000 : last0 - window + 1;
-  u32 own = qs + group * 64 * D * 2;
-  int lastSeen = tile.position + 64 * group + 63;
-  if (TURNS && group == 1) {
-    asm volatile("bar.arrive 1, 256;" ::: "memory");
-  }
-  int seen = min(pieces, (lastSeen - start) / KEYS + 1); // pieces of which this group sees something
-  // The first piece, before there are values to add.
-  awaitCopies<0>();
-  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
   __syncthreads();
-  if (pieces > 1) {
-    bring<KEYS, D, THREADS>(ks + PIECE, keys + (start + KEYS) * kStride, kStride, end - start - KEYS);
-    bring<KEYS, D, THREADS>(vs + PIECE, values + (start + KEYS) * kStride, kStride, end - start - KEYS);
-    commitCopies();
-  }
+  int from = begins[blockIdx.x], to = begins[blockIdx.x + 1];
+  int role = __shfl_sync(FULL, threadIdx.x / 128, 0);
+  if (role == 0) {
+    asm volatile("setmaxnreg.dec.sync.aligned.u32 24;");
+    if (threadIdx.x == 0) {
+      u32 n = 0; // pieces so far
+      for (int w = from; w < to; w++) {
+        u32 turn = w - from, slot = turn & 1;
+        int head = work[w] % heads, keyHead = head * keyHeads / heads;
+        Tile tile = tiles[work[w] / heads];
+        int end = tile.position + tile.queries;
+        int start = window == 0 ? 0 : max(0, tile.position - window + 1) / KEYS * KEYS;
+        awaitBarrier(queriesDone + 8 * slot, turn >> 1 & 1 ^ 1);
+        expectBytes(queriesThere + 8 * slot, 2 * OWN);
+#pragma unroll
+        for (int i = 0; i < 2 * (D / 64); i++) {
+          int g = i / (D / 64), c = i % (D / 64);
+          bring(qs + slot * 2 * OWN + g * OWN + c * 64 * 128, queryMap, head * D + 64 * c, tile.queryRow + 64 * g,
+              queriesThere + 8 * slot);
+        }
+        for (int at = start; at < end; at += KEYS, n++) {
+          u32 s = n & 1, parity = n >> 1 & 1 ^ 1;
+          awaitBarrier(keysDone + 8 * s, parity);
+          expectBytes(keysThere + 8 * s, PIECE);
+#pragma unroll
+          for (int c = 0; c < D / 64; c++) {
+            bring(ks + s * PIECE + c * KEYS * 128, keyMap, keyHead * D + 64 * c, tile.keyRow + at, keysThere + 8 * s);
+          }
+          awaitBarrier(valuesDone + 8 * s, parity);
+          expectBytes(valuesThere + 8 * s, PIECE);
+#pragma unroll
+          for (int c = 0; c < D / 64; c++) {
+            bring(vs + s * PIECE + c * KEYS * 128, valueMap, keyHead * D + 64 * c, tile.keyRow + at, valuesThere + 8 * s);
+          }
+        }
+      }
+    }
+  } else {
+    asm volatile("setmaxnreg.inc.sync.aligned.u32 240;");
+    int group = role - 1, warp = threadIdx.x % 128 / 32, lane = threadIdx.x % 32;
+    int row = 64 * group + 16 * warp + lane / 4;
+    float o[D / 2], s[KEYS / 2], most[2], total[2], keep[2];
+    u32 p[KEYS / 4];
+    u32 n = 0;
+    if (group == 1) {
+      asm volatile("bar.arrive 1, 256;" ::: "memory"); // the first turn is the other's
+    }
 #define SCORES(SLOT)                                                                                  \
   _Pragma("unroll") for (int c = 0; c < D / 16; c++) {                                                \
     u64 a = describe(own + (c / 4) * 64 * 128 + c % 4 * 32, 16);                                      \
     u64 b = describe(ks + (SLOT) * PIECE + (c / 4) * KEYS * 128 + c % 4 * 32, 16);                    \
-    if (KEYS == 64) scores64(s, a, b, c > 0);                                                         \
-    else scores128(s, a, b, c > 0);                                                                  \
+    scores128(s, a, b, c > 0);                                                                        \
   }
 #define VALUES(SLOT)                                                                                  \
   _Pragma("unroll") for (int c = 0; c < KEYS / 16; c++) {                                             \
@@ -1003,110 +1028,134 @@ __device__ __forceinline__ void attendRounded(const u16* q, const u16* k, const 
     if (D == 128) values128(o, p + 4 * c, there);                                                     \
     else values64(o, p + 4 * c, there);                                                               \
   }
-  settle<KEYS / 2>(s);
-  fenceProducts();
-  SCORES(0)
-  commitProducts();
-  awaitProducts<0>();
-  settle<KEYS / 2>(s);
-  bool mask = start + KEYS - 1 > tile.position + 64 * group || (window > 0 && start < lastSeen - window + 1) || start + KEYS > end;
-  weigh<KEYS>(s, most, total, keep, start, first0, last0, mask, scaleLog2, cap);
-#pragma unroll
-  for (int i = 0; i < KEYS / 4; i++) {
-    p[i] = pack(s[2 * i], s[2 * i + 1]);
-  }
-  int before = 0; // the slot whose values wait to be added
 #pragma unroll 1
-  for (int piece = 1; piece < seen; piece++) {
-    int slot = before == 2 ? 0 : before + 1;
-    int from = start + KEYS * piece;
-    awaitCopies<0>();
-    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
-    __syncthreads(); // this piece is there for all, and all have left the one before the last
-    if (piece + 1 < pieces) {
-      int next = slot == 2 ? 0 : slot + 1;
-      bring<KEYS, D, THREADS>(ks + next * PIECE, keys + (from + KEYS) * kStride, kStride, end - from - KEYS);
-      bring<KEYS, D, THREADS>(vs + next * PIECE, values + (from + KEYS) * kStride, kStride, end - from - KEYS);
-      commitCopies();
-    }
-    if (TURNS) {
-      asm volatile("bar.sync %0, 256;" ::"r"(1 + group) : "memory");
-    }
-    settle<KEYS / 2>(s);
-    settle<D / 2>(o);
-    fenceProducts();
-    SCORES(slot)
-    commitProducts();
-    VALUES(before)
-    commitProducts();
-    if (TURNS) {
-      asm volatile("bar.arrive %0, 256;" ::"r"(2 - group) : "memory");
-    }
-    awaitProducts<1>();
-    settle<KEYS / 2>(s);
-    mask = from + KEYS - 1 > tile.position + 64 * group || (window > 0 && from < lastSeen - window + 1) || from + KEYS > end;
-    weigh<KEYS>(s, most, total, keep, from, first0, last0, mask, scaleLog2, cap);
-    awaitProducts<0>();
-    settle<D / 2>(o);
+    for (int w = from; w < to; w++) {
+      u32 turn = w - from;
+      int head = work[w] % heads;
+      Tile tile = tiles[work[w] / heads];
+      int end = tile.position + tile.queries;
+      int start = window == 0 ? 0 : max(0, tile.position - window + 1) / KEYS * KEYS;
+      int last0 = tile.position + row, lastSeen = tile.position + 64 * group + 63;
+      int first0 = window == 0 ? -0x40000000 : last0 - window + 1;
+      u32 own = qs + (turn & 1) * 2 * OWN + group * OWN;
 #pragma unroll
-    for (int i = 0; i < D / 8; i++) {
-      o[i * 4] *= keep[0];
-      o[i * 4 + 1] *= keep[0];
-      o[i * 4 + 2] *= keep[1];
-      o[i * 4 + 3] *= keep[1];
-    }
-#pragma unroll
-    for (int i = 0; i < KEYS / 4; i++) {
-      p[i] = pack(s[2 * i], s[2 * i + 1]);
-    }
-    before = slot;
-  }
-  settle<D / 2>(o);
-  fenceProducts();
-  VALUES(before)
-  commitProducts();
-  // Others go on: what they read must be brought, and they must be waited for.
-  for (int piece = seen; piece < pieces; piece++) {
-    int from = start + KEYS * piece;
-    awaitCopies<0>();
-    asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
-    __syncthreads();
-    if (piece + 1 < pieces) {
-      int next = (piece + 1) % 3;
-      bring<KEYS, D, THREADS>(ks + next * PIECE, keys + (from + KEYS) * kStride, kStride, end - from - KEYS);
-      bring<KEYS, D, THREADS>(vs + next * PIECE, values + (from + KEYS) * kStride, kStride, end - from - KEYS);
-      commitCopies();
-    }
-    if (TURNS) {
-      asm volatile("bar.sync %0, 256;" ::"r"(1 + group) : "memory");
-      asm volatile("bar.arrive %0, 256;" ::"r"(2 - group) : "memory");
-    }
-  }
-  awaitProducts<0>();
-  settle<D / 2>(o);
-  if (TURNS && group == 0) {
-    asm volatile("bar.sync 1, 256;" ::: "memory"); // the last turn that the other group gave
-  }
-#pragma unroll
-  for (int half = 0; half < 2; half++) {
-    total[half] += __shfl_xor_sync(FULL, total[half], 1);
-    total[half] += __shfl_xor_sync(FULL, total[half], 2);
-    if (row + 8 * half < tile.queries) {
-      float inverse = 1 / total[half];
-      u16* to = out + (i64)(tile.queryRow + row + 8 * half) * qStride + head * D;
-#pragma unroll
-      for (int i = 0; i < D / 8; i++) {
-        *(u32*)(to + i * 8 + lane % 4 * 2) = pack(o[i * 4 + half * 2] * inverse, o[i * 4 + half * 2 + 1] * inverse);
+      for (int i = 0; i < D / 2; i++) {
+        o[i] = 0;
       }
+      most[0] = most[1] = NEGATIVE_INFINITY;
+      total[0] = total[1] = 0;
+      // The first piece, before there are values to add.
+      awaitBarrier(queriesThere + 8 * (turn & 1), turn >> 1 & 1);
+      awaitBarrier(keysThere + 8 * (n & 1), n >> 1 & 1);
+      settle<KEYS / 2>(s);
+      fenceProducts();
+      SCORES(n & 1)
+      commitProducts();
+      awaitProducts<0>();
+      settle<KEYS / 2>(s);
+      if (lane == 0) {
+        arrive(keysDone + 8 * (n & 1));
+      }
+      bool mask = start + KEYS - 1 > tile.position + 64 * group || (window > 0 && start < lastSeen - window + 1);
+      weigh<KEYS, CAPPED>(s, most, total, keep, start, first0, last0, mask, scaleLog2, cap);
+#pragma unroll
+      for (int i = 0; i < KEYS / 4; i++) {
+        p[i] = pack(s[2 * i], s[2 * i + 1]);
+      }
+      n++;
+#pragma unroll 1
+      for (int at = start + KEYS; at < end; at += KEYS, n++) {
+        u32 slot = n & 1, before = slot ^ 1;
+        awaitBarrier(keysThere + 8 * slot, n >> 1 & 1);
+        awaitBarrier(valuesThere + 8 * before, (n - 1) >> 1 & 1);
+        asm volatile("bar.sync %0, 256;" ::"r"(1 + group) : "memory");
+        settle<KEYS / 2>(s);
+        settle<D / 2>(o);
+        fenceProducts();
+        SCORES(slot)
+        commitProducts();
+        VALUES(before)
+        commitProducts();
+        asm volatile("bar.arrive %0, 256;" ::"r"(2 - group) : "memory");
+        awaitProducts<1>();
+        settle<KEYS / 2>(s);
+        if (lane == 0) {
+          arrive(keysDone + 8 * slot);
+        }
+        mask = at + KEYS - 1 > tile.position + 64 * group || (window > 0 && at < lastSeen - window + 1);
+        weigh<KEYS, CAPPED>(s, most, total, keep, at, first0, last0, mask, scaleLog2, cap);
+        awaitProducts<0>();
+        settle<D / 2>(o);
+        if (lane == 0) {
+          arrive(valuesDone + 8 * before);
+        }
+#pragma unroll
+        for (int i = 0; i < D / 8; i++) {
+          o[i * 4] *= keep[0];
+          o[i * 4 + 1] *= keep[0];
+          o[i * 4 + 2] *= keep[1];
+          o[i * 4 + 3] *= keep[1];
+        }
+#pragma unroll
+        for (int i = 0; i < KEYS / 4; i++) {
+          p[i] = pack(s[2 * i], s[2 * i + 1]);
+        }
+      }
+      if (lane == 0) {
+        arrive(queriesDone + 8 * (turn & 1));
+      }
+      u32 slot = (n - 1) & 1;
+      awaitBarrier(valuesThere + 8 * slot, (n - 1) >> 1 & 1);
+      int there = (end - start) % KEYS; // rows behind the last key may hold anything, and 0 · inf is NaN
+      if (there != 0) {
+        for (int i = 8 * there + threadIdx.x % 128; i < 8 * KEYS; i += 128) {
+#pragma unroll
+          for (int c = 0; c < D / 64; c++) {
+            u32 at = vs + slot * PIECE + c * KEYS * 128 + i * 16;
+            asm volatile("st.shared.v4.b32 [%0], {%1, %1, %1, %1};" ::"r"(at), "r"(0) : "memory");
+          }
+        }
+        asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+        asm volatile("bar.sync %0, 128;" ::"r"(3 + group) : "memory");
+      }
+      settle<D / 2>(o);
+      fenceProducts();
+      VALUES(slot)
+      commitProducts();
+      awaitProducts<0>();
+      settle<D / 2>(o);
+      if (lane == 0) {
+        arrive(valuesDone + 8 * slot);
+      }
+#pragma unroll
+      for (int half = 0; half < 2; half++) {
+        total[half] += __shfl_xor_sync(FULL, total[half], 1);
+        total[half] += __shfl_xor_sync(FULL, total[half], 2);
+        if (row + 8 * half < tile.queries) {
+          float inverse = 1 / total[half];
+          u16* y = out + ((i64)(tile.queryRow + row + 8 * half) * heads + head) * D;
+#pragma unroll
+          for (int i = 0; i < D / 8; i++) {
+            *(u32*)(y + i * 8 + lane % 4 * 2) = pack(o[i * 4 + half * 2] * inverse, o[i * 4 + half * 2 + 1] * inverse);
+          }
+        }
+      }
+    }
+    if (group == 0) {
+      asm volatile("bar.sync 1, 256;" ::: "memory"); // the last turn that the other group gave
     }
   }
 }
 
-#define ATTEND_ROUNDED(NAME, D, KEYS, TURNS)                                                                                     \
-  GLOBAL void __launch_bounds__(256, 1) NAME(const u16* q, const u16* k, const u16* v, u16* out, const Tile* tiles, int heads,   \
+#define ATTEND_ROUNDED(NAME, D, CAPPED)                                                                                          \
+  GLOBAL void __launch_bounds__(384, 1) NAME(const __grid_constant__ TensorMap queries, const __grid_constant__ TensorMap keys,  \
+      const __grid_constant__ TensorMap values, u16* out, const Tile* tiles, const int* work, const int* begins, int heads,      \
       int keyHeads, float scaleLog2, float cap, int window) {                                                                    \
-    attendRounded<D, KEYS, 2, TURNS>(q, k, v, out, tiles, heads, keyHeads, scaleLog2, cap, window);                              \
+    attendRounded<D, 128, CAPPED>(                                                                                               \
+        &queries, &keys, &values, out, tiles, work, begins, heads, keyHeads, scaleLog2, cap, window);                            \
   }
-ATTEND_ROUNDED(attendRounded64, 64, 64, false)
-ATTEND_ROUNDED(attendRounded128, 128, 128, true)
+ATTEND_ROUNDED(attendRounded64, 64, false)
+ATTEND_ROUNDED(attendCapped64, 64, true)
+ATTEND_ROUNDED(attendRounded128, 128, false)
+ATTEND_ROUNDED(attendCapped128, 128, true)
 #endif

@@ -168,6 +168,72 @@ final class CudaDeviceTest extends DeviceContract {
     }
   }
 
+  /** A layer's way to attention: products, rotation of what is held rounded, two lists of spans. */
+  @ParameterizedTest
+  @CsvSource({"64, false", "128, false", "128, true"})
+  void rotationAndAttentionOfWhatIsHeldRoundedAreThoseOfTheCpu(int d, boolean readBefore) {
+    Random random = new Random(d);
+    int tokens = 150;
+    int width = 2 * d;
+    int pairs = d / 2;
+    float[] x = gaussian(random, tokens * width);
+    float[] cos = new float[tokens * pairs];
+    float[] sin = new float[tokens * pairs];
+    for (int i = 0; i < cos.length; i++) {
+      double angle = random.nextDouble() * 6;
+      cos[i] = (float) Math.cos(angle);
+      sin[i] = (float) Math.sin(angle);
+    }
+    int[] positions = random.ints(tokens, 0, tokens).toArray();
+    AttentionSpec spec = new AttentionSpec(2, 2, d, (float) (1 / Math.sqrt(d)), 0, 0);
+    List<AttentionSpec.Span> first = List.of(new AttentionSpec.Span(0, 20, 0, 20));
+    List<AttentionSpec.Span> second = List.of(new AttentionSpec.Span(20, 130, 20, 130));
+    List<float[]> results = new ArrayList<>();
+    try (Arena arena = Arena.ofShared()) {
+      Matrix w = bfloat(random, arena, width, width);
+      Matrix up = bfloat(random, arena, width, width);
+      for (int which = 0; which < 2; which++) {
+        try (Device device =
+                which == 0 ? CpuDevice.create(2, Precision.BF16) : Gpu.open(Precision.BF16);
+            Device.Scope scope = device.scope()) {
+          Buffer in = scope.upload(x, width);
+          Buffer q = scope.room(tokens, width);
+          Buffer k = scope.room(tokens, width);
+          Buffer v = scope.room(tokens, width);
+          Buffer out = scope.room(tokens, width);
+          for (int turn = 0; turn < 2; turn++) {
+            device.matmulInner(in, turn == 0 ? w : up, q);
+            device.matmulInner(in, up, k);
+            device.matmulInner(in, w, v);
+            try (Device.Scope tables = device.scope()) {
+              Buffer c = tables.upload(cos, pairs);
+              Buffer s = tables.upload(sin, pairs);
+              device.rope(q, d, c, s, positions, false);
+              device.rope(k, d, c, s, positions, false);
+              if (readBefore) {
+                results.add(values(device, q.rows(7, 3)));
+              }
+              device.attention(q, k, v, out, first, spec);
+              device.attention(q, k, v, out, second, spec);
+              results.add(values(device, out));
+            }
+            results.add(values(device, k));
+            results.add(values(device, q));
+          }
+        }
+      }
+    }
+    int half = results.size() / 2;
+    for (int r = 0; r < half; r++) {
+      for (int i = 0; i < results.get(r).length; i++) {
+        double expected = results.get(r)[i];
+        assertThat((double) results.get(half + r)[i])
+            .as("result %d", r)
+            .isCloseTo(expected, within(0.03 * (1 + Math.abs(expected))));
+      }
+    }
+  }
+
   private static Matrix bfloat(Random random, Arena arena, int rows, int cols) {
     MemorySegment data = arena.allocate(2L * rows * cols, 64);
     for (int i = 0; i < rows * cols; i++) {
@@ -221,6 +287,37 @@ final class CudaDeviceTest extends DeviceContract {
             }
           }
         }
+      }
+    }
+  }
+
+  /** Behind the hundredth, algorithms are measured. */
+  @Test
+  void aLargeProductKeepsItsBitsHoweverOftenItIsMade() {
+    Random random = new Random(7);
+    try (Arena arena = Arena.ofShared();
+        Device device = Gpu.open(Precision.BF16);
+        Device.Scope scope = device.scope()) {
+      Matrix w = bfloat(random, arena, 4096, 2560);
+      Buffer x = scope.upload(gaussian(random, 1024 * 2560), 2560);
+      Buffer y = scope.room(1024, 4096);
+      try (Device.Kept kept = device.keep(List.of(List.of(w)))) {
+        assertThat(kept).isNotNull();
+        float[] expected = null;
+        for (int i = 0; i < 110; i++) {
+          device.matmulInner(x, w, y);
+          expected = i == 0 ? values(device, y) : expected;
+        }
+        assertThat(values(device, y)).isEqualTo(expected);
+        Buffer sum = scope.allocate(1024, 4096);
+        for (int i = 0; i < 110; i++) {
+          device.matmul(x, w, y);
+          expected = i == 0 ? values(device, y) : expected;
+        }
+        assertThat(values(device, y)).isEqualTo(expected);
+        device.matmul(x, w, y);
+        device.add(sum, y, 1);
+        assertThat(values(device, sum)).isEqualTo(expected);
       }
     }
   }
