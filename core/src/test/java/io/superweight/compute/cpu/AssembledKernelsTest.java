@@ -39,8 +39,13 @@ final class AssembledKernelsTest extends JavaKernelsContract {
   @ParameterizedTest
   @ValueSource(ints = {1, 5, 31, 32, 33, 64, 100, 1030, 2048, 4099})
   void anElementOfARoundedProductHasTheSameBitsWhateverTokensRowsAndThreadsAreBesideIt(int cols) {
+    for (int rows : cols == 100 || cols == 2048 ? new int[] {39, 64, 323} : new int[] {39}) {
+      anElementOfARoundedProductHasTheSameBits(rows, cols);
+    }
+  }
+
+  private void anElementOfARoundedProductHasTheSameBits(int rows, int cols) {
     Random random = new Random(cols);
-    int rows = 39;
     int most = 263;
     try (Device one = device(1, Precision.BF16);
         Device device = device(2, Precision.BF16);

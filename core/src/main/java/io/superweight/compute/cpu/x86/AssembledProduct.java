@@ -14,6 +14,7 @@ import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicIntegerArray;
 
 /**
  * Products by {@link MachineCode}, for what Java has no instructions for, or not enough registers:
@@ -46,6 +47,11 @@ public final class AssembledProduct implements Product {
   /** Up to so many tokens rows are read whole, as fast as memory is. */
   private static final int FEWEST = 3;
 
+  /** Bytes of x of the piece of a few tokens, and rows of W that a thread takes at a time. */
+  private static final int X_OF_FEW = 20 << 10;
+
+  private static final int ROWS_OF_FEW = 4 * MachineCode.FEW_GROUP;
+
   /** Up to so many tokens the piece of x that rows are multiplied by stays in the first cache. */
   private static final int SOME = 32;
 
@@ -73,7 +79,14 @@ public final class AssembledProduct implements Product {
       return new Scratch(
           arena.allocate(MachineCode.ARGUMENTS, ALIGNMENT),
           arena.allocate(MachineCode.ARGUMENTS, ALIGNMENT),
-          arena.allocate((long) tokens * MachineCode.SUMS_OF_TOKEN, ALIGNMENT));
+          arena.allocate(bytesOfSums(tokens), ALIGNMENT));
+    }
+
+    /** A few tokens have more sums each. */
+    private static long bytesOfSums(int tokens) {
+      return Math.max(
+          (long) tokens * MachineCode.SUMS_OF_TOKEN,
+          (long) Math.min(tokens, MachineCode.MOST_TOKENS_OF_PAIR) * MachineCode.FEW_SUMS_OF_TOKEN);
     }
   }
 
@@ -84,6 +97,7 @@ public final class AssembledProduct implements Product {
   private final ExecutableMemory memory;
   private final MethodHandle call;
   private final MemorySegment product;
+  private final MemorySegment productOfFew;
   private final Arena arena = Arena.ofShared();
   private final Scratch[] scratch;
   private Arena packedArena = Arena.ofShared();
@@ -109,6 +123,7 @@ public final class AssembledProduct implements Product {
     this.call =
         Linker.nativeLinker().downcallHandle(FunctionDescriptor.ofVoid(ValueLayout.JAVA_LONG));
     this.product = function(code.product());
+    this.productOfFew = function(code.productOfFew());
     this.scratch = new Scratch[threads];
   }
 
@@ -176,6 +191,12 @@ public final class AssembledProduct implements Product {
     if (weights != Weights.BFLOAT16 && halves.byteSize() == 0) {
       halves = halves(arena);
     }
+    if (weights == Weights.BFLOAT16
+        && tokens > FEWEST
+        && tokens <= MachineCode.MOST_TOKENS_OF_PAIR) {
+      multiplyFew(workers, x, tokens, w, y);
+      return;
+    }
     int shift = shift(weights, w);
     long xBytes = xBytes(weights, w.cols(), shift);
     int most = (int) Math.max(1, PACKED / xBytes / TOKENS_OF_BLOCK) * TOKENS_OF_BLOCK;
@@ -207,6 +228,98 @@ public final class AssembledProduct implements Product {
                   w.rows());
             }
           });
+    }
+  }
+
+  /**
+   * A few tokens: each thread goes through its share of the rows from front to back, so that what
+   * it reads ahead is what it needs next, and then helps the others with theirs.
+   */
+  private void multiplyFew(
+      Workers workers, MemorySegment x, int tokens, Matrix w, MemorySegment y) {
+    int shift = shift(Weights.BFLOAT16, w);
+    packFew(workers, x, tokens, w.cols(), shift);
+    int rowsOfShare = ceilDiv(w.rows(), workers.threads());
+    AtomicIntegerArray taken = new AtomicIntegerArray(workers.threads());
+    workers.run(
+        workers.threads(),
+        (task, worker) -> {
+          for (int i = 0; i < workers.threads(); i++) {
+            int share = (task + i) % workers.threads();
+            int first = Math.min(w.rows(), share * rowsOfShare);
+            int end = Math.min(w.rows(), first + rowsOfShare);
+            for (int row = first + taken.getAndAdd(share, ROWS_OF_FEW);
+                row < end;
+                row = first + taken.getAndAdd(share, ROWS_OF_FEW)) {
+              MemorySegment a = scratch(worker).arguments;
+              arguments(
+                  a,
+                  scratch(worker).sums,
+                  Weights.BFLOAT16,
+                  w.data().address() + row * w.dtype().bytes(w.cols()),
+                  Math.min(ROWS_OF_FEW, end - row),
+                  w.cols(),
+                  shift,
+                  tokens,
+                  y.address() + 4L * row,
+                  w.rows());
+              a.set(LONG, MachineCode.PIECE, pieceOfFew(w.cols() / MachineCode.STEP, tokens));
+              a.set(LONG, MachineCode.TILES, tiles.address());
+              a.set(LONG, MachineCode.TILE_COUNT, code.tilesOfFew(tokens).length);
+              a.set(LONG, MachineCode.LAST_AHEAD, end - row);
+              call(productOfFew, a);
+            }
+          }
+        });
+  }
+
+  /** Pieces of about the same size. */
+  private static int pieceOfFew(int steps, int tokens) {
+    int most = X_OF_FEW / (tokens * Weights.BFLOAT16.xStepBytes);
+    return Math.max(1, ceilDiv(steps, Math.max(1, ceilDiv(steps, most))));
+  }
+
+  /** Puts all tokens side by side. */
+  private void packFew(Workers workers, MemorySegment x, int tokens, int cols, int shift) {
+    long step = (long) tokens * Weights.BFLOAT16.xStepBytes;
+    int[] codes = code.tilesOfFew(tokens);
+    reserve(tokens * xBytes(Weights.BFLOAT16, cols, shift), codes.length);
+    for (int i = 0; i < codes.length; i++) {
+      long at = (long) i * MachineCode.TILE_BYTES;
+      tiles.set(LONG, at + MachineCode.TILE_CODE, memory.address() + codes[i]);
+      tiles.set(LONG, at + MachineCode.TILE_X, packed.address());
+      tiles.set(LONG, at + MachineCode.TILE_X_STEP, step);
+      tiles.set(LONG, at + MachineCode.TILE_SUMS, (long) i * MachineCode.PAIR * MachineCode.SUM);
+    }
+    MemorySegment packing = function(code.packing(Weights.BFLOAT16));
+    Workers.Task packToken =
+        (token, worker) ->
+            pack(
+                scratch(worker).packing,
+                packing,
+                x.address() + 4L * token * cols,
+                1,
+                cols,
+                shift,
+                Weights.BFLOAT16,
+                packed.address() + (long) token * Weights.BFLOAT16.xStepBytes,
+                step);
+    if ((long) tokens * cols <= LITTLE) {
+      for (int token = 0; token < tokens; token++) {
+        packToken.run(token, 0);
+      }
+    } else {
+      workers.run(tokens, packToken);
+    }
+  }
+
+  private void reserve(long bytes, int countOfTiles) {
+    if (packed.byteSize() < bytes
+        || tiles.byteSize() < (long) countOfTiles * MachineCode.TILE_BYTES) {
+      packedArena.close();
+      packedArena = Arena.ofShared();
+      packed = packedArena.allocate(bytes, ALIGNMENT);
+      tiles = packedArena.allocate((long) countOfTiles * MachineCode.TILE_BYTES, ALIGNMENT);
     }
   }
 
@@ -245,11 +358,31 @@ public final class AssembledProduct implements Product {
       long y,
       int yStride) {
     MemorySegment a = s.arguments;
-    int steps = cols / MachineCode.STEP;
+    arguments(a, s.sums, weights, w, rows, cols, shift, tokens, y, yStride);
+    a.set(LONG, MachineCode.PIECE, piece(weights, tokens));
+    a.set(LONG, MachineCode.TILES, tilesAt);
+    a.set(LONG, MachineCode.TILE_COUNT, tiles(tokens));
+    a.set(LONG, MachineCode.RUN, ceilDiv(rows, MachineCode.ROWS));
+    a.set(LONG, MachineCode.HALVES, halves.address());
+    call(product, a);
+  }
+
+  /** What both routines are told alike. */
+  private static void arguments(
+      MemorySegment a,
+      MemorySegment sums,
+      Weights weights,
+      long w,
+      int rows,
+      int cols,
+      int shift,
+      int tokens,
+      long y,
+      int yStride) {
     a.set(LONG, MachineCode.W, w - 2L * shift);
     a.set(LONG, MachineCode.W_STRIDE, rowBytes(weights, cols));
     a.set(LONG, MachineCode.W_ROWS, rows);
-    a.set(LONG, MachineCode.STEPS, steps);
+    a.set(LONG, MachineCode.STEPS, cols / MachineCode.STEP);
     a.set(LONG, MachineCode.HEAD, -1L << shift);
     a.set(LONG, MachineCode.TAIL, (1L << behind(cols, shift)) - 1);
     for (int lane = 0; lane < 16; lane++) {
@@ -258,17 +391,11 @@ public final class AssembledProduct implements Product {
           MachineCode.ROTATION + 4L * lane,
           (weights.turned(lane) + shift / 2) % 16);
     }
-    a.set(LONG, MachineCode.PIECE, piece(weights, tokens));
-    a.set(LONG, MachineCode.TILES, tilesAt);
-    a.set(LONG, MachineCode.TILE_COUNT, tiles(tokens));
-    a.set(LONG, MachineCode.SUMS, s.sums.address());
+    a.set(LONG, MachineCode.SUMS, sums.address());
     a.set(LONG, MachineCode.TOKENS, tokens);
     a.set(LONG, MachineCode.Y, y);
     a.set(LONG, MachineCode.Y_STRIDE, 4L * yStride);
     a.set(LONG, MachineCode.W_STEP, weights.stepBytes);
-    a.set(LONG, MachineCode.RUN, ceilDiv(rows, MachineCode.ROWS));
-    a.set(LONG, MachineCode.HALVES, halves.address());
-    call(product, a);
   }
 
   /** Steps of rows of W that are multiplied by all tokens before the next ones. */
@@ -320,13 +447,7 @@ public final class AssembledProduct implements Product {
     long xBytes = xBytes(weights, cols, shift);
     int tilesOfBlock = tiles(TOKENS_OF_BLOCK);
     int count = ceilDiv(tokens, TOKENS_OF_BLOCK) * tilesOfBlock;
-    if (packed.byteSize() < tokens * xBytes
-        || tiles.byteSize() < (long) count * MachineCode.TILE_BYTES) {
-      packedArena.close();
-      packedArena = Arena.ofShared();
-      packed = packedArena.allocate(tokens * xBytes, ALIGNMENT);
-      tiles = packedArena.allocate((long) count * MachineCode.TILE_BYTES, ALIGNMENT);
-    }
+    reserve(tokens * xBytes, count);
     MemorySegment packing = function(code.packing(weights));
     Workers.Task packTile =
         (task, worker) -> {
@@ -355,7 +476,8 @@ public final class AssembledProduct implements Product {
               cols,
               shift,
               weights,
-              to);
+              to,
+              (long) width * weights.xStepBytes);
         };
     int tasks = tokens <= TOKENS_OF_BLOCK ? tiles(tokens) : count;
     if ((long) tokens * cols <= LITTLE) {
@@ -375,13 +497,15 @@ public final class AssembledProduct implements Product {
       int cols,
       int shift,
       Weights weights,
-      long to) {
+      long to,
+      long stride) {
     int tail = behind(cols, shift);
     a.set(LONG, MachineCode.SOURCE, from - 4L * shift);
     a.set(LONG, MachineCode.HEAD_LOW, -1L << Math.min(16, shift) & 0xffff);
     a.set(LONG, MachineCode.HEAD_HIGH, -1L << Math.max(0, shift - 16) & 0xffff);
     a.set(LONG, MachineCode.SOURCE_STRIDE, 4L * cols);
     a.set(LONG, MachineCode.PACKED_TOKENS, tokens);
+    a.set(LONG, MachineCode.PACKED_STRIDE, stride);
     a.set(LONG, MachineCode.TARGET, to);
     a.set(LONG, MachineCode.PACKED_STEPS, cols / MachineCode.STEP);
     a.set(LONG, MachineCode.TAIL_LOW, (1L << Math.min(16, tail)) - 1);
@@ -438,7 +562,8 @@ public final class AssembledProduct implements Product {
             cols,
             0,
             Weights.BFLOAT16,
-            in.address());
+            in.address(),
+            (long) count * Weights.BFLOAT16.xStepBytes);
         tile.set(
             LONG,
             MachineCode.TILE_CODE,

@@ -276,10 +276,19 @@ final class Assembler {
 
   /** Asks for a cache line that is needed soon; an address that is not mapped is no error. */
   void prefetcht0(Mem line) {
+    prefetch(1, line);
+  }
+
+  /** The same, into the second cache. */
+  void prefetcht1(Mem line) {
+    prefetch(2, line);
+  }
+
+  private void prefetch(int hint, Mem line) {
     rex(false, 0, line);
     emit(0x0f);
     emit(0x18);
-    operand(1, line, 1);
+    operand(hint, line, 1);
   }
 
   // ---- numbers of 64 bits

@@ -25,7 +25,7 @@ import java.util.EnumMap;
 import java.util.Map;
 
 /**
- * The machine code of products. One routine goes over rows of W, pieces of their elements and tiles
+ * The machine code of products. A routine goes over rows of W, pieces of their elements and tiles
  * of tokens. The rows make four <i>runs</i> of neighbours, read side by side front to back, since
  * the processor reads ahead in long runs. It calls <i>tiles</i>, the inner loops, one for each type
  * of weights and number of tokens: {@value #ROWS} rows of W times one to {@value #MOST_TOKENS} rows
@@ -41,6 +41,12 @@ import java.util.Map;
  * all rows lie alike, steps begin at the line that a row begins in: with those of its elements that
  * are behind. That turns the lanes of a sum round, nothing else, and they are turned back at the
  * end.
+ *
+ * <p>A second routine is for bfloat16 and a few tokens, where memory is what counts. Its rows come
+ * one after another, in groups of {@value #FEW_GROUP}; of a group it takes one piece after another
+ * of all rows, {@value #ROWS} rows at a time, or for more tokens than a tile of four rows has
+ * registers for, twice {@value #PAIR}. Reading goes on in two steps: into the second cache {@value
+ * #FAR} rows ahead, which covers memory's delay, and into the first {@value #ROWS} rows ahead.
  */
 final class MachineCode {
   /** Rows of W in a tile. */
@@ -48,6 +54,24 @@ final class MachineCode {
 
   /** The most tokens of a tile: 24 sums, four rows of W and what is multiplied. */
   static final int MOST_TOKENS = 6;
+
+  /** Rows of a tile of more tokens. */
+  static final int PAIR = 2;
+
+  /** The most tokens of such a tile: 26 sums, two rows of W and what is multiplied. */
+  static final int MOST_TOKENS_OF_PAIR = 13;
+
+  /** Rows of W whose sums are kept while pieces of them are read, of a few tokens. */
+  static final int FEW_GROUP = 64;
+
+  /**
+   * Bytes from the sums of one token and such a group to the next token's; a multiple of 4,096
+   * would put all sums of a row in the same set of the first cache.
+   */
+  static final int FEW_SUMS_OF_TOKEN = FEW_GROUP * 64 + ROWS * 64;
+
+  /** How many rows ahead of their use pieces of rows are brought into the second cache. */
+  private static final int FAR = 64;
 
   /** Rows of each run whose totals are written at a time. */
   static final int GROUP = 4;
@@ -83,6 +107,31 @@ final class MachineCode {
     /** Which element of 16 is at a lane, and which lane has an element. */
     int turned(int lane) {
       return this == Q4_0 || this == Q4_1 ? lane % 4 * 4 + lane / 4 : lane;
+    }
+  }
+
+  /**
+   * Which sums a tile has: of some tokens and of some rows of the four.
+   *
+   * @param sumsOfToken bytes from the sums of a token to those of the next
+   */
+  private record Form(int tokens, int firstRow, int rows, int sumsOfToken) {
+    /** The register of a sum. */
+    int sum(int token, int row) {
+      return token * rows + row;
+    }
+
+    /** The register of a row of W. */
+    int weights(int row) {
+      return 28 - rows + row;
+    }
+
+    Reg pointer(int row) {
+      return POINTERS[firstRow + row];
+    }
+
+    Mem kept(int token, int row) {
+      return at(RDX, token * sumsOfToken + row * SUM);
     }
   }
 
@@ -131,6 +180,14 @@ final class MachineCode {
   private static final int ROW = 136;
   private static final int TILES_LEFT = 144;
 
+  /** Rows that may be read ahead, counted from W; a few tokens only. */
+  static final int LAST_AHEAD = 152;
+
+  /** From a tile's rows to those that are brought into the first cache: of the first, the last. */
+  private static final int NEAR = 160;
+
+  private static final int NEAR_OF_LAST = 168;
+
   /** Which lane of a running sum is the first, the second, …: 16 numbers of 32 bits. */
   static final int ROTATION = 192;
 
@@ -166,8 +223,14 @@ final class MachineCode {
 
   static final int HEAD_HIGH = 64;
 
+  /** From a token's step to its next one, in bytes. */
+  static final int PACKED_STRIDE = 72;
+
   /** Which element of each 16 is the first, the second, …: numbers of 32 bits; float32 only. */
   static final int ORDER = 128;
+
+  /** Which sum goes into which register, so that their totals come out in order. */
+  private static final int[] TOTALS = {0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15};
 
   /** Rows of W, one of each run. */
   private static final Reg[] POINTERS = {R8, R9, R10, R11};
@@ -175,6 +238,8 @@ final class MachineCode {
   private final Assembler a = new Assembler();
   private final Map<Weights, int[][]> tiles = new EnumMap<>(Weights.class);
   private final int multiply;
+  private final int multiplyFew;
+  private final int[][] few = new int[MOST_TOKENS_OF_PAIR + 1][];
   private final int packBfloat16;
   private final int pack;
 
@@ -182,6 +247,9 @@ final class MachineCode {
     Label fromZero = new Label();
     multiply = a.position();
     multiply();
+    a.align();
+    multiplyFew = a.position();
+    multiplyFew();
     a.align();
     packBfloat16 = a.position();
     pack(true);
@@ -196,6 +264,12 @@ final class MachineCode {
         }
       }
       tiles.put(weights, all);
+    }
+    for (int tokens = 1; tokens <= MOST_TOKENS_OF_PAIR; tokens++) {
+      few[tokens] =
+          tokens <= MOST_TOKENS
+              ? new int[] {fewTile(tokens, 0, ROWS)}
+              : new int[] {fewTile(tokens, 0, PAIR), fewTile(tokens, PAIR, PAIR)};
     }
     a.align();
     a.bind(fromZero);
@@ -222,6 +296,16 @@ final class MachineCode {
     return multiply;
   }
 
+  /** The same for bfloat16 and up to {@link #MOST_TOKENS_OF_PAIR} tokens. */
+  int productOfFew() {
+    return multiplyFew;
+  }
+
+  /** Where the tiles of a row's four neighbours begin, one after another of the four. */
+  int[] tilesOfFew(int tokens) {
+    return few[tokens].clone();
+  }
+
   /** Where packing of x begins: {@code [steps, tokens, 32]}. */
   int packing(Weights weights) {
     return weights == Weights.BFLOAT16 ? packBfloat16 : pack;
@@ -238,35 +322,16 @@ final class MachineCode {
 
   private void multiply() {
     Reg[] kept = {RBX, RBP, R12, R13, R14, R15};
-    for (Reg r : kept) {
-      a.push(r);
-    }
-    a.mov(R15, RDI);
-    a.mov(RAX, argument(TAIL));
-    a.kmovd(1, RAX);
-    a.mov(RAX, argument(HEAD));
-    a.kmovd(6, RAX);
-    a.mov(RAX, 0);
-    a.mov(argument(ROW), RAX);
+    begin(kept);
 
     Label group = new Label();
     a.bind(group);
     a.mov(RAX, 0);
     a.mov(argument(FIRST_STEP), RAX);
 
-    // r13: steps of the piece; rsi: whether the elements behind the last step are its, too
     Label piece = new Label();
-    Label stepsKnown = new Label();
     a.bind(piece);
-    a.mov(RSI, argument(TAIL));
-    a.mov(R13, argument(STEPS));
-    a.sub(R13, argument(FIRST_STEP));
-    a.cmp(R13, argument(PIECE));
-    a.jump(Condition.LESS_OR_EQUAL, stepsKnown);
-    a.mov(R13, argument(PIECE));
-    a.mov(RSI, 0);
-    a.bind(stepsKnown);
-    a.mov(RBP, 0);
+    beginPiece();
 
     // rbp: row of the group; r8 to r11: that row of each run, the last of W where there is none
     Label rows = new Label();
@@ -286,28 +351,8 @@ final class MachineCode {
       a.add(pointer, RCX);
       a.add(RAX, argument(RUN));
     }
-    readAhead();
-    a.mov(R14, argument(TILES));
-    a.mov(RCX, argument(TILE_COUNT));
-    a.mov(argument(TILES_LEFT), RCX);
-
-    Label tile = new Label();
-    a.bind(tile);
-    a.mov(R12, argument(FIRST_STEP));
-    a.mov(RAX, R12);
-    a.imul(RAX, at(R14, TILE_X_STEP));
-    a.add(RAX, at(R14, TILE_X));
-    a.mov(RDX, RBP);
-    a.shl(RDX, Integer.numberOfTrailingZeros(ROWS * SUM));
-    a.add(RDX, argument(SUMS));
-    a.add(RDX, at(R14, TILE_SUMS));
-    a.mov(RCX, R13);
-    a.call(at(R14, TILE_CODE));
-    a.add(R14, TILE_BYTES);
-    a.mov(RCX, argument(TILES_LEFT));
-    a.sub(RCX, 1);
-    a.mov(argument(TILES_LEFT), RCX);
-    a.jump(Condition.NOT_EQUAL, tile);
+    readAhead(ROWS_AHEAD, GROUP);
+    callTiles(ROWS * SUM);
 
     Label pieceDone = new Label();
     a.add(RBP, 1);
@@ -330,6 +375,23 @@ final class MachineCode {
     a.cmp(RAX, argument(RUN));
     a.jump(Condition.LESS, group);
 
+    end(kept);
+  }
+
+  private void begin(Reg[] kept) {
+    for (Reg r : kept) {
+      a.push(r);
+    }
+    a.mov(R15, RDI);
+    a.mov(RAX, argument(TAIL));
+    a.kmovd(1, RAX);
+    a.mov(RAX, argument(HEAD));
+    a.kmovd(6, RAX);
+    a.mov(RAX, 0);
+    a.mov(argument(ROW), RAX);
+  }
+
+  private void end(Reg[] kept) {
     a.vzeroupper();
     for (int i = kept.length - 1; i >= 0; i--) {
       a.pop(kept[i]);
@@ -337,16 +399,137 @@ final class MachineCode {
     a.ret();
   }
 
+  /** r13: steps of the piece; rsi: whether the elements behind the last step are its, too. */
+  private void beginPiece() {
+    Label stepsKnown = new Label();
+    a.mov(RSI, argument(TAIL));
+    a.mov(R13, argument(STEPS));
+    a.sub(R13, argument(FIRST_STEP));
+    a.cmp(R13, argument(PIECE));
+    a.jump(Condition.LESS_OR_EQUAL, stepsKnown);
+    a.mov(R13, argument(PIECE));
+    a.mov(RSI, 0);
+    a.bind(stepsKnown);
+    a.mov(RBP, 0);
+  }
+
   /**
-   * rdi = bytes from a piece of a row to the one that is read two rows later: the same piece two
-   * rows on, else the next piece of the group's first rows, else the first piece of the next group.
+   * Multiplies the rows that are pointed to by every tile of tokens.
+   *
+   * @param sumsOfRow bytes of the sums that a step of rbp moves on by
    */
-  private void readAhead() {
+  private void callTiles(int sumsOfRow) {
+    a.mov(R14, argument(TILES));
+    a.mov(RCX, argument(TILE_COUNT));
+    a.mov(argument(TILES_LEFT), RCX);
+    Label tile = new Label();
+    a.bind(tile);
+    a.mov(R12, argument(FIRST_STEP));
+    a.mov(RAX, R12);
+    a.imul(RAX, at(R14, TILE_X_STEP));
+    a.add(RAX, at(R14, TILE_X));
+    a.mov(RDX, RBP);
+    a.shl(RDX, Integer.numberOfTrailingZeros(sumsOfRow));
+    a.add(RDX, argument(SUMS));
+    a.add(RDX, at(R14, TILE_SUMS));
+    a.mov(RCX, R13);
+    a.call(at(R14, TILE_CODE));
+    a.add(R14, TILE_BYTES);
+    a.mov(RCX, argument(TILES_LEFT));
+    a.sub(RCX, 1);
+    a.mov(argument(TILES_LEFT), RCX);
+    a.jump(Condition.NOT_EQUAL, tile);
+  }
+
+  /** Of few tokens and bfloat16: rows one after another, in groups. */
+  private void multiplyFew() {
+    Reg[] kept = {RBX, RBP, R12, R13, R14, R15};
+    begin(kept);
+
+    Label group = new Label();
+    a.bind(group);
+    a.mov(RAX, 0);
+    a.mov(argument(FIRST_STEP), RAX);
+
+    Label piece = new Label();
+    a.bind(piece);
+    beginPiece();
+
+    // rbp: row of the group; r8 to r11: that row and the next ones, the last of W where there is
+    // none
+    Label rows = new Label();
+    a.bind(rows);
+    a.mov(RAX, argument(ROW));
+    a.add(RAX, RBP);
+    a.mov(RDX, argument(W_ROWS));
+    a.sub(RDX, 1);
+    a.mov(RCX, argument(FIRST_STEP));
+    a.imul(RCX, argument(W_STEP));
+    a.add(RCX, argument(W));
+    for (Reg pointer : POINTERS) {
+      a.mov(pointer, RAX);
+      a.cmp(pointer, RDX);
+      a.cmov(Condition.GREATER, pointer, RDX);
+      a.imul(pointer, argument(W_STRIDE));
+      a.add(pointer, RCX);
+      a.add(RAX, 1);
+    }
+    readAheadOfFew(ROWS);
+    a.mov(argument(NEAR), RDI);
+    a.mov(RAX, argument(W_STRIDE));
+    a.add(RAX, RAX);
+    a.sub(RDI, RAX);
+    a.mov(argument(NEAR_OF_LAST), RDI);
+    readAheadOfFew(FAR);
+    callTiles(SUM);
+
+    Label pieceDone = new Label();
+    a.add(RBP, ROWS);
+    a.cmp(RBP, FEW_GROUP);
+    a.jump(Condition.EQUAL, pieceDone);
+    a.mov(RAX, argument(ROW));
+    a.add(RAX, RBP);
+    a.cmp(RAX, argument(W_ROWS));
+    a.jump(Condition.LESS, rows);
+    a.bind(pieceDone);
+    a.add(R13, argument(FIRST_STEP));
+    a.mov(argument(FIRST_STEP), R13);
+    a.cmp(R13, argument(STEPS));
+    a.jump(Condition.LESS, piece);
+
+    totalsOfFew();
+    a.mov(RAX, argument(ROW));
+    a.add(RAX, FEW_GROUP);
+    a.mov(argument(ROW), RAX);
+    a.cmp(RAX, argument(W_ROWS));
+    a.jump(Condition.LESS, group);
+    end(kept);
+  }
+
+  /** The same as {@link #readAhead}, and no further than reading ahead is of use. */
+  private void readAheadOfFew(int rows) {
+    Label known = new Label();
+    readAhead(rows, FEW_GROUP);
+    a.mov(RAX, argument(ROW));
+    a.add(RAX, RBP);
+    a.add(RAX, rows);
+    a.cmp(RAX, argument(LAST_AHEAD));
+    a.jump(Condition.LESS, known);
+    a.mov(RDI, 0);
+    a.bind(known);
+  }
+
+  /**
+   * rdi = bytes from a piece of a row to the one that is read some rows later: the same piece so
+   * many rows on, else the next piece of the group's first rows, else the first piece of the next
+   * group.
+   */
+  private void readAhead(int rows, int group) {
     Label known = new Label();
     Label lastPiece = new Label();
-    a.mov(RDI, argument(W_STRIDE));
-    a.add(RDI, RDI);
-    a.cmp(RBP, GROUP - ROWS_AHEAD);
+    a.mov(RDI, rows);
+    a.imul(RDI, argument(W_STRIDE));
+    a.cmp(RBP, group - rows);
     a.jump(Condition.LESS, known);
     a.mov(RAX, argument(FIRST_STEP));
     a.mov(RDX, RAX);
@@ -354,14 +537,57 @@ final class MachineCode {
     a.add(RAX, R13);
     a.cmp(RAX, argument(STEPS));
     a.jump(Condition.EQUAL, lastPiece);
+    a.mov(RDI, rows - group);
+    a.imul(RDI, argument(W_STRIDE));
     a.mov(RDX, argument(PIECE));
     a.imul(RDX, argument(W_STEP));
-    a.sub(RDX, RDI);
-    a.mov(RDI, RDX);
+    a.add(RDI, RDX);
     a.jump(known);
     a.bind(lastPiece);
     a.sub(RDI, RDX);
     a.bind(known);
+  }
+
+  /** Adds up the sums of a group of few tokens and writes them to y, sixteen rows at a time. */
+  private void totalsOfFew() {
+    a.mov(R10, argument(ROW));
+    a.mov(R11, argument(SUMS));
+    a.vmovups(18, argument(ROTATION));
+    Label sixteen = new Label();
+    Label done = new Label();
+    a.mov(RBP, FEW_GROUP / 16);
+    a.bind(sixteen);
+    a.mov(RCX, argument(W_ROWS));
+    a.sub(RCX, R10);
+    a.jump(Condition.LESS_OR_EQUAL, done);
+    a.mov(RAX, 16);
+    a.cmp(RCX, RAX);
+    a.cmov(Condition.GREATER, RCX, RAX);
+    a.mov(RBX, 1);
+    a.shl(RBX);
+    a.sub(RBX, 1);
+    a.kmovd(2, RBX);
+    a.mov(RDX, R10);
+    a.shl(RDX, 2);
+    a.add(RDX, argument(Y));
+    a.mov(RAX, R11);
+    a.mov(RCX, argument(TOKENS));
+    Label token = new Label();
+    a.bind(token);
+    for (int i = 0; i < 16; i++) {
+      a.vmovups(i, at(RAX, TOTALS[i] * SUM));
+    }
+    addUp();
+    a.vmovups(at(RDX), 0, 2);
+    a.add(RAX, FEW_SUMS_OF_TOKEN);
+    a.add(RDX, argument(Y_STRIDE));
+    a.sub(RCX, 1);
+    a.jump(Condition.NOT_EQUAL, token);
+    a.add(R10, 16);
+    a.add(R11, 16 * SUM);
+    a.sub(RBP, 1);
+    a.jump(Condition.NOT_EQUAL, sixteen);
+    a.bind(done);
   }
 
   /** Adds up the sums of a group and writes them to y: four neighbours in each run. */
@@ -398,11 +624,27 @@ final class MachineCode {
     a.vmovups(18, argument(ROTATION));
     Label token = new Label();
     a.bind(token);
-    // Total 4 · run + row of the group; which sum goes into which register, so that they come out
-    // so.
-    int[] order = {0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15};
+    // Total 4 · run + row of the group
     for (int i = 0; i < 16; i++) {
-      a.vmovups(i, at(RAX, (order[i] % 4 * ROWS + order[i] / 4) * SUM));
+      a.vmovups(i, at(RAX, (TOTALS[i] % 4 * ROWS + TOTALS[i] / 4) * SUM));
+    }
+    addUp();
+    a.vshuff32x4(1, 0, 0, 0x55);
+    a.vshuff32x4(2, 0, 0, 0xaa);
+    a.vshuff32x4(3, 0, 0, 0xff);
+    a.vmovups(at(RDX), 0, 2);
+    a.vmovups(at(RDX, R8, 0), 1, 3);
+    a.vmovups(new Mem(RDX, R8, 2, 0), 2, 4);
+    a.vmovups(at(RDX, R9, 0), 3, 5);
+    a.add(RAX, SUMS_OF_TOKEN);
+    a.add(RDX, argument(Y_STRIDE));
+    a.sub(RCX, 1);
+    a.jump(Condition.NOT_EQUAL, token);
+  }
+
+  /** Lane TOTALS[i] of register 0 = what all lanes of register i add up to, halves onto halves. */
+  private void addUp() {
+    for (int i = 0; i < 16; i++) {
       a.vpermps(i, 18, i);
     }
     for (int i = 0; i < 16; i += 2) { // lanes 8 apart: registers 0, 2, … hold two sums
@@ -423,17 +665,6 @@ final class MachineCode {
     a.vshufps(16, 0, 8, 0x88);
     a.vshufps(17, 0, 8, 0xdd);
     a.vaddps(0, 16, 17);
-    a.vshuff32x4(1, 0, 0, 0x55);
-    a.vshuff32x4(2, 0, 0, 0xaa);
-    a.vshuff32x4(3, 0, 0, 0xff);
-    a.vmovups(at(RDX), 0, 2);
-    a.vmovups(at(RDX, R8, 0), 1, 3);
-    a.vmovups(new Mem(RDX, R8, 2, 0), 2, 4);
-    a.vmovups(at(RDX, R9, 0), 3, 5);
-    a.add(RAX, SUMS_OF_TOKEN);
-    a.add(RDX, argument(Y_STRIDE));
-    a.sub(RCX, 1);
-    a.jump(Condition.NOT_EQUAL, token);
   }
 
   /**
@@ -444,88 +675,144 @@ final class MachineCode {
   private int tile(Weights weights, int tokens, Ahead ahead, Label constants) {
     a.align();
     int start = a.position();
-    Label add = new Label();
-    Label begun = new Label();
-    a.mov(RBX, 0);
-    a.test(R12, R12);
-    a.jump(Condition.NOT_EQUAL, add);
-    for (int sum = 0; sum < ROWS * tokens; sum++) {
-      a.zero(sum);
-    }
+    Form form = new Form(tokens, 0, ROWS, SUMS_OF_TOKEN);
     if (weights == Weights.BFLOAT16) {
-      a.test(RCX, RCX);
-      a.jump(Condition.EQUAL, begun);
-      for (int r = 0; r < ROWS; r++) {
-        a.vmovdqu16(24 + r, at(POINTERS[r]), 6);
-      }
-      products(tokens);
-      a.add(RBX, SUM);
-      a.add(RAX, tokens * SUM);
-      a.sub(RCX, 1);
-    }
-    a.jump(begun);
-    a.bind(add);
-    for (int t = 0; t < tokens; t++) {
-      for (int r = 0; r < ROWS; r++) {
-        a.vmovups(t * ROWS + r, at(RDX, t * SUMS_OF_TOKEN + r * SUM));
-      }
-    }
-    a.bind(begun);
-    if (weights == Weights.BFLOAT16) {
-      bfloat16(tokens, ahead);
+      bfloat16(form, () -> readAhead(ahead));
     } else {
+      Label add = new Label();
+      Label begun = new Label();
+      a.test(R12, R12);
+      a.jump(Condition.NOT_EQUAL, add);
+      zero(form);
+      a.jump(begun);
+      a.bind(add);
+      load(form);
+      a.bind(begun);
       blocks(weights, tokens, ahead, constants);
-    }
-    for (int t = 0; t < tokens; t++) {
-      for (int r = 0; r < ROWS; r++) {
-        a.vmovups(at(RDX, t * SUMS_OF_TOKEN + r * SUM), t * ROWS + r);
-      }
+      store(form);
     }
     a.ret();
     return start;
   }
 
-  private void bfloat16(int tokens, Ahead ahead) {
+  /** A tile of few tokens: both kinds of reading ahead. */
+  private int fewTile(int tokens, int firstRow, int rows) {
+    a.align();
+    int start = a.position();
+    Form form = new Form(tokens, firstRow, rows, FEW_SUMS_OF_TOKEN);
+    bfloat16(
+        form,
+        () -> {
+          a.lea(R12, at(RBX, RDI, 0));
+          for (int r = 0; r < rows; r++) {
+            a.prefetcht1(at(form.pointer(r), R12, 0));
+          }
+          if (rows == ROWS) {
+            a.mov(R12, argument(NEAR));
+          } else if (firstRow == 0) {
+            a.mov(R12, argument(W_STRIDE));
+            a.add(R12, R12);
+          } else {
+            a.mov(R12, argument(NEAR_OF_LAST));
+          }
+          a.add(R12, RBX);
+          for (int r = 0; r < rows; r++) {
+            a.prefetcht0(at(form.pointer(r), R12, 0));
+          }
+        });
+    a.ret();
+    return start;
+  }
+
+  private void readAhead(Ahead ahead) {
+    if (ahead == Ahead.NONE) {
+      return;
+    }
+    a.lea(R12, at(RBX, RDI, 0));
+    for (int r = 0; r < ROWS; r++) {
+      if (ahead.row(r)) {
+        a.prefetcht0(at(POINTERS[r], R12, 0));
+      }
+    }
+  }
+
+  private void zero(Form form) {
+    for (int sum = 0; sum < form.rows * form.tokens; sum++) {
+      a.zero(sum);
+    }
+  }
+
+  private void load(Form form) {
+    for (int t = 0; t < form.tokens; t++) {
+      for (int r = 0; r < form.rows; r++) {
+        a.vmovups(form.sum(t, r), form.kept(t, r));
+      }
+    }
+  }
+
+  private void store(Form form) {
+    for (int t = 0; t < form.tokens; t++) {
+      for (int r = 0; r < form.rows; r++) {
+        a.vmovups(form.kept(t, r), form.sum(t, r));
+      }
+    }
+  }
+
+  private void bfloat16(Form form, Runnable readAhead) {
+    Label add = new Label();
+    Label begun = new Label();
     Label step = new Label();
     Label behind = new Label();
     Label done = new Label();
+    int xBytes = form.tokens * SUM;
+    a.mov(RBX, 0);
+    a.test(R12, R12);
+    a.jump(Condition.NOT_EQUAL, add);
+    zero(form);
+    a.test(RCX, RCX);
+    a.jump(Condition.EQUAL, begun);
+    for (int r = 0; r < form.rows; r++) {
+      a.vmovdqu16(form.weights(r), at(form.pointer(r)), 6);
+    }
+    products(form);
+    a.add(RBX, SUM);
+    a.add(RAX, xBytes);
+    a.sub(RCX, 1);
+    a.jump(begun);
+    a.bind(add);
+    load(form);
+    a.bind(begun);
     a.test(RCX, RCX);
     a.jump(Condition.EQUAL, behind);
     a.alignLoop();
     a.bind(step);
-    for (int r = 0; r < ROWS; r++) {
-      a.vmovups(24 + r, at(POINTERS[r], RBX, 0));
+    for (int r = 0; r < form.rows; r++) {
+      a.vmovups(form.weights(r), at(form.pointer(r), RBX, 0));
     }
-    products(tokens);
-    if (ahead != Ahead.NONE) {
-      a.lea(R12, at(RBX, RDI, 0));
-      for (int r = 0; r < ROWS; r++) {
-        if (ahead.row(r)) {
-          a.prefetcht0(at(POINTERS[r], R12, 0));
-        }
-      }
-    }
+    products(form);
+    readAhead.run();
     a.add(RBX, SUM);
-    a.add(RAX, tokens * SUM);
+    a.add(RAX, xBytes);
     a.sub(RCX, 1);
     a.jump(Condition.NOT_EQUAL, step);
     a.bind(behind);
     a.test(RSI, RSI);
     a.jump(Condition.EQUAL, done);
-    for (int r = 0; r < ROWS; r++) {
-      a.vmovdqu16(24 + r, at(POINTERS[r], RBX, 0), 1);
+    for (int r = 0; r < form.rows; r++) {
+      a.vmovdqu16(form.weights(r), at(form.pointer(r), RBX, 0), 1);
     }
-    products(tokens);
+    products(form);
     a.bind(done);
+    store(form);
   }
 
-  /** Registers 24 to 27 times the step of each token. */
-  private void products(int tokens) {
-    for (int t = 0; t < tokens; t++) {
+  /** The rows of W in registers times the step of each token. */
+  private void products(Form form) {
+    for (int t = 0; t < form.tokens; t++) {
       int x = 28 + t % 4;
       a.vmovups(x, at(RAX, t * SUM));
-      for (int r = 0; r < ROWS; r++) {
-        a.vdpbf16ps(t * ROWS + r, 24 + r, x);
+      for (int r = 0; r < form.rows; r++) {
+        a.vdpbf16ps(form.sum(t, r), form.weights(r), x);
       }
     }
   }
@@ -557,12 +844,7 @@ final class MachineCode {
         a.test(RCX, 1);
         a.jump(Condition.EQUAL, near);
       }
-      a.lea(R12, at(RBX, RDI, 0));
-      for (int r = 0; r < ROWS; r++) {
-        if (ahead.row(r)) {
-          a.prefetcht0(at(POINTERS[r], R12, 0));
-        }
-      }
+      readAhead(ahead);
       a.bind(near);
     }
     for (int r = 0; r < ROWS; r++) {
@@ -632,8 +914,7 @@ final class MachineCode {
     a.mov(RSI, at(RDI, SOURCE));
     a.mov(R8, at(RDI, TARGET));
     a.mov(R9, at(RDI, PACKED_TOKENS));
-    a.mov(R10, R9);
-    a.shl(R10, Integer.numberOfTrailingZeros(bytes));
+    a.mov(R10, at(RDI, PACKED_STRIDE));
     Label token = new Label();
     Label first = new Label();
     Label step = new Label();
