@@ -191,18 +191,21 @@ final class ScalarKernels implements Kernels {
       int position,
       AttentionSpec spec) {
     int d = spec.headDim();
+    int keys = position + queries;
+    int firstKey = spec.window() == 0 ? 0 : Math.max(0, position - spec.window() + 1);
     float[] query = new float[d];
-    float[] row = new float[d];
     float[] sum = new float[d];
-    float[] scores = new float[position + queries];
+    float[] scores = new float[keys];
+    // Every query sees most of the rows, so each is read once.
+    float[] key = rows(k, firstKey, keys, kvStride, d);
+    float[] value = rows(v, firstKey, keys, kvStride, d);
     for (int i = 0; i < queries; i++) {
       int last = position + i;
       int first = spec.window() == 0 ? 0 : Math.max(0, last - spec.window() + 1);
       load(q, (long) i * qStride, query);
       float max = Float.NEGATIVE_INFINITY;
       for (int j = first; j <= last; j++) {
-        load(k, (long) j * kvStride, row);
-        float score = ScalarProduct.dot(query, row, d) * spec.scale();
+        float score = ScalarProduct.dot(query, key, (j - firstKey) * d, d) * spec.scale();
         scores[j] = spec.softcap() == 0 ? score : capped(score, spec.softcap());
         max = Math.max(max, scores[j]);
       }
@@ -213,16 +216,28 @@ final class ScalarKernels implements Kernels {
       }
       java.util.Arrays.fill(sum, 0);
       for (int j = first; j <= last; j++) {
-        load(v, (long) j * kvStride, row);
-        for (int c = 0; c < d; c++) {
-          sum[c] = Math.fma(scores[j], row[c], sum[c]);
-        }
+        add(scores[j], value, (j - firstKey) * d, sum);
       }
       for (int c = 0; c < d; c++) {
         sum[c] = (float) (sum[c] / total);
       }
       MemorySegment.copy(sum, 0, out, FLOAT, 4L * i * qStride, d);
     }
+  }
+
+  private static void add(float factor, float[] values, int from, float[] sum) {
+    for (int c = 0; c < sum.length; c++) {
+      sum[c] = Math.fma(factor, values[from + c], sum[c]);
+    }
+  }
+
+  /** Rows {@code from} to {@code to}, {@code [to - from, d]} without gaps. */
+  private static float[] rows(MemorySegment x, int from, int to, int stride, int d) {
+    float[] rows = new float[(to - from) * d];
+    for (int row = from; row < to; row++) {
+      MemorySegment.copy(x, FLOAT, 4L * row * stride, rows, (row - from) * d, d);
+    }
+    return rows;
   }
 
   @Override

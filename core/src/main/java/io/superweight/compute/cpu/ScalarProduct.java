@@ -47,7 +47,7 @@ final class ScalarProduct implements Product {
             RowReader.read(w, n, 0, k, weights, 0);
             for (int m = 0; m < tokens; m++) {
               load(x, m, rounded, row);
-              y.setAtIndex(FLOAT, (long) m * w.rows() + n, dot(row, weights, k));
+              y.setAtIndex(FLOAT, (long) m * w.rows() + n, dot(row, weights, 0, k));
             }
           }
         });
@@ -66,7 +66,7 @@ final class ScalarProduct implements Product {
     float[] row = new float[weights.length];
     for (int m = fromToken; m < toToken; m++) {
       load(x, m, rounded, row);
-      y.setAtIndex(FLOAT, (long) m * stride + column, dot(row, weights, row.length));
+      y.setAtIndex(FLOAT, (long) m * stride + column, dot(row, weights, 0, row.length));
     }
   }
 
@@ -77,17 +77,20 @@ final class ScalarProduct implements Product {
     }
   }
 
-  /** {@code LANES} running sums with fused multiply-add, then halves onto halves. */
-  static float dot(float[] a, float[] b, int count) {
+  /**
+   * {@code LANES} running sums with fused multiply-add, then halves onto halves: of a, and of b
+   * from an index on.
+   */
+  static float dot(float[] a, float[] b, int from, int count) {
     float[] sums = new float[LANES];
     int k = 0;
     for (; k <= count - LANES; k += LANES) {
       for (int lane = 0; lane < LANES; lane++) {
-        sums[lane] = Math.fma(a[k + lane], b[k + lane], sums[lane]);
+        sums[lane] = Math.fma(a[k + lane], b[from + k + lane], sums[lane]);
       }
     }
     for (int lane = 0; k < count; k++, lane++) {
-      sums[lane] = Math.fma(a[k], b[k], sums[lane]);
+      sums[lane] = Math.fma(a[k], b[from + k], sums[lane]);
     }
     for (int half = LANES / 2; half > 0; half /= 2) {
       for (int lane = 0; lane < half; lane++) {
