@@ -5,6 +5,7 @@ import io.superweight.checkpoint.ModelLocator;
 import io.superweight.compute.Device;
 import io.superweight.compute.Devices;
 import io.superweight.model.ActivationMemory;
+import io.superweight.model.PassListener;
 import io.superweight.model.Transformer;
 import io.superweight.models.Books12m;
 import io.superweight.report.ModelFacts;
@@ -20,6 +21,13 @@ final class OpenModel implements AutoCloseable {
   private final Checkpoint checkpoint;
   private final Device device;
   private final Transformer transformer;
+
+  /**
+   * Computes the digest that every report names, once the first pass has read what it samples and
+   * leaves a processor free.
+   */
+  private final Thread digesting;
+
   private Tokenizer tokenizer;
 
   private OpenModel(
@@ -28,6 +36,9 @@ final class OpenModel implements AutoCloseable {
     this.checkpoint = checkpoint;
     this.device = device;
     this.transformer = transformer;
+    this.digesting =
+        Thread.ofPlatform().daemon().name("superweight-digest").unstarted(checkpoint::digest);
+    this.digesting.setUncaughtExceptionHandler((thread, e) -> {}); // who asks for it meets it too
   }
 
   /**
@@ -46,9 +57,10 @@ final class OpenModel implements AutoCloseable {
       device = opened.device();
       opened.notice().ifPresent(progress::line);
       Transformer transformer = Transformer.load(checkpoint, device);
-      transformer.listener(progress);
       transformer.activationMemory(memory);
-      return new OpenModel(name == null, checkpoint, device, transformer);
+      OpenModel open = new OpenModel(name == null, checkpoint, device, transformer);
+      transformer.listener(open.listener(progress));
+      return open;
     } catch (RuntimeException e) {
       if (device != null) {
         device.close();
@@ -96,12 +108,37 @@ final class OpenModel implements AutoCloseable {
     return tokenizer;
   }
 
+  private PassListener listener(Progress progress) {
+    return (layer, layers) -> {
+      progress.layerDone(layer, layers);
+      if (layer == layers && digesting.getState() == Thread.State.NEW) {
+        digesting.start();
+      }
+    };
+  }
+
   ModelFacts facts() {
+    waitForDigest();
     return ModelFacts.of(transformer, tokenizer());
+  }
+
+  private void waitForDigest() {
+    boolean interrupted = false;
+    while (digesting.isAlive()) {
+      try {
+        digesting.join();
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   @Override
   public void close() {
+    waitForDigest(); // it reads what is closed
     transformer.close();
     device.close();
     if (tokenizer != null) {

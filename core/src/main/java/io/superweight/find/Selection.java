@@ -1,58 +1,67 @@
 package io.superweight.find;
 
-/** Order statistics without sorting (Hoare 1961). */
+import java.util.Arrays;
+
+/** Order statistics without sorting: by counting, so that no branch depends on chance. */
 final class Selection {
+  /** Bits of a key that are counted at a time: 11, 11, then 10. */
+  private static final int BITS = 11;
+
+  private static final int BINS = 1 << BITS;
+
   private Selection() {}
 
   /**
    * The value that would stand at {@code rank} if the values were sorted as {@link
-   * java.util.Arrays#sort(float[])} does, NaN last. The array is left in another order.
+   * java.util.Arrays#sort(float[])} does, NaN last.
    */
   static float smallest(float[] values, int rank) {
-    int end = values.length;
-    for (int i = 0; i < end; ) {
-      if (Float.isNaN(values[i])) {
-        float last = values[--end];
-        values[end] = values[i];
-        values[i] = last;
-      } else {
-        i++;
+    int[] counts = new int[BINS];
+    for (float value : values) {
+      counts[key(value) >>> 2 * BITS - 1]++;
+    }
+    int left = rank;
+    int bin = 0;
+    while (left >= counts[bin]) {
+      left -= counts[bin++];
+    }
+    int[] keys = new int[counts[bin]];
+    int count = 0;
+    for (float value : values) {
+      int key = key(value);
+      if (key >>> 2 * BITS - 1 == bin) {
+        keys[count++] = key;
       }
     }
-    if (rank >= end) {
-      return Float.NaN;
-    }
-    int low = 0;
-    int high = end - 1;
-    while (low < high) {
-      float pivot = middle(values[low], values[(low + high) >>> 1], values[high]);
-      int i = low;
-      int j = high;
-      while (i <= j) {
-        while (values[i] < pivot) {
-          i++;
-        }
-        while (values[j] > pivot) {
-          j--;
-        }
-        if (i <= j) {
-          float moved = values[i];
-          values[i++] = values[j];
-          values[j--] = moved;
+    for (int shift = BITS - 1; ; shift = 0) { // the middle bits, then the last
+      Arrays.fill(counts, 0);
+      for (int i = 0; i < count; i++) {
+        counts[keys[i] >>> shift & BINS - 1]++;
+      }
+      bin = 0;
+      while (left >= counts[bin]) {
+        left -= counts[bin++];
+      }
+      int kept = 0;
+      for (int i = 0; i < count; i++) {
+        if ((keys[i] >>> shift & BINS - 1) == bin) {
+          keys[kept++] = keys[i];
         }
       }
-      if (rank <= j) {
-        high = j;
-      } else if (rank >= i) {
-        low = i;
-      } else {
-        break;
+      count = kept;
+      if (shift == 0) {
+        return value(keys[0]);
       }
     }
-    return values[rank];
   }
 
-  private static float middle(float a, float b, float c) {
-    return Math.max(Math.min(a, b), Math.min(Math.max(a, b), c));
+  /** Unsigned order of keys is the order of values; −0 is less than 0. */
+  private static int key(float value) {
+    int bits = Float.floatToIntBits(value);
+    return bits < 0 ? ~bits : bits ^ Integer.MIN_VALUE;
+  }
+
+  private static float value(int key) {
+    return Float.intBitsToFloat(key < 0 ? key ^ Integer.MIN_VALUE : ~key);
   }
 }

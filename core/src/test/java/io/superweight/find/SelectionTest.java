@@ -14,10 +14,13 @@ class SelectionTest {
       float[] values = new float[1 + random.nextInt(60)];
       for (int i = 0; i < values.length; i++) {
         values[i] =
-            switch (random.nextInt(8)) {
+            switch (random.nextInt(10)) {
               case 0 -> Float.NaN;
               case 1 -> Float.POSITIVE_INFINITY;
-              case 2, 3 -> random.nextInt(4);
+              case 2, 3 -> random.nextInt(4) - 1;
+              case 4 -> -0f;
+              case 5 -> Float.intBitsToFloat(random.nextInt());
+              case 6 -> Float.intBitsToFloat(0x3f800000 + random.nextInt(5));
               default -> Math.abs((float) random.nextGaussian());
             };
       }
