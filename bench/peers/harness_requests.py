@@ -21,7 +21,8 @@ model, requests, documents = sys.argv[1], sys.argv[2], int(sys.argv[3])
 device = sys.argv[4] if len(sys.argv) > 4 else "cpu"
 dtype = {"f32": "float32", "bf16": "bfloat16"}[sys.argv[5] if len(sys.argv) > 5 else "f32"]
 batches = sys.argv[6:] or ["1"]
-torch.set_num_threads(2)
+if device == "cpu":
+    torch.set_num_threads(2)
 folder, name = os.path.split(os.path.abspath(model))
 source = {"pretrained": folder, "gguf_file": name} if model.endswith(".gguf") else {"pretrained": model}
 lm = HFLM(**source, dtype=dtype, device=device, batch_size="auto" if "auto" in batches else 1)
