@@ -145,15 +145,24 @@ public final class QuantizedProducts implements ExecutedProducts {
     Codes matrix = codes.computeIfAbsent(part, p -> codes(p, w, rounds, device, integers));
     if (!rounds) {
       multiplyFloats(matrix, x, y, device, integers);
-      hold(matrix, x, y, null, null);
+      if (matrix.differences.length > 0) {
+        MemorySegment inputs = inputs(x, device);
+        MemorySegment outputs = device.host(y);
+        hold(matrix, inputs, x, outputs, y, null, null);
+        device.store(y, outputs);
+      }
       return;
     }
     float[] largest = integers.largest(x);
+    boolean restores = activations.superActivation() != ActivationQuantizer.SuperActivation.PLAIN;
+    // What is put back is worked out here.
+    MemorySegment inputs =
+        restores || matrix.differences.length > 0 ? inputs(x, device) : MemorySegment.NULL;
     float[] scales = largest.clone();
     boolean[] precise = new boolean[x.rows()];
     List<int[]> restored = new ArrayList<>();
     for (Rows sequence : sequences) {
-      round(site, x, sequence, scales, precise, restored);
+      round(site, inputs, x.cols(), sequence, scales, precise, restored);
     }
     boolean[] unscaled = new boolean[x.rows()];
     for (int t = 0; t < scales.length; t++) {
@@ -165,20 +174,26 @@ public final class QuantizedProducts implements ExecutedProducts {
     integers.multiply(x, scales, most, matrix.packed, matrix.scales, y);
     // Rows that are not rounded.
     apart(precise, x, y, device, (in, out) -> multiplyFloats(matrix, in, out, device, integers));
-    restore(matrix, x, y, scales, most, precise, restored);
-    Set<Long> restoredAt = new HashSet<>();
-    restored.forEach(at -> restoredAt.add((long) at[0] * x.cols() + at[1]));
-    hold(
-        matrix,
-        x,
-        y,
-        precise,
-        (t, c) -> {
-          float value = get(x, t, c);
-          boolean kept =
-              precise[t] || restoredAt.contains((long) t * x.cols() + c) || !(scales[t] > 0);
-          return kept ? value : code(value, scales[t], most) * scales[t];
-        });
+    if (!restored.isEmpty() || matrix.differences.length > 0) {
+      MemorySegment outputs = device.host(y);
+      restore(matrix, inputs, x, outputs, y, scales, most, precise, restored);
+      Set<Long> restoredAt = new HashSet<>();
+      restored.forEach(at -> restoredAt.add((long) at[0] * x.cols() + at[1]));
+      hold(
+          matrix,
+          inputs,
+          x,
+          outputs,
+          y,
+          precise,
+          (t, c) -> {
+            float value = get(inputs, x, t, c);
+            boolean kept =
+                precise[t] || restoredAt.contains((long) t * x.cols() + c) || !(scales[t] > 0);
+            return kept ? value : code(value, scales[t], most) * scales[t];
+          });
+      device.store(y, outputs);
+    }
     // Rows without a scale: what is no number is to come out as none.
     apart(unscaled, x, y, device, (in, out) -> device.matmul(in, w.after(), false, out));
   }
@@ -189,14 +204,19 @@ public final class QuantizedProducts implements ExecutedProducts {
    * @param restored gets the places {@code {row of x, column}} that are put back
    */
   private void round(
-      Site site, Buffer x, Rows sequence, float[] scales, boolean[] precise, List<int[]> restored) {
+      Site site,
+      MemorySegment inputs,
+      int cols,
+      Rows sequence,
+      float[] scales,
+      boolean[] precise,
+      List<int[]> restored) {
     int rows = sequence.tokens().length;
     int from = sequence.from();
-    int cols = x.cols();
     float[] largest = Arrays.copyOfRange(scales, from, from + rows);
     if (activations.superActivation() != ActivationQuantizer.SuperActivation.PLAIN) {
       float[] values = new float[Math.multiplyExact(rows, cols)];
-      MemorySegment.copy(x.data(), FLOAT, 4L * from * cols, values, 0, values.length);
+      MemorySegment.copy(inputs, FLOAT, 4L * from * cols, values, 0, values.length);
       int[] held = QuantizedActivations.held(activations, site, values, cols);
       float median = Selection.median(values);
       for (int at : held) {
@@ -258,7 +278,9 @@ public final class QuantizedProducts implements ExecutedProducts {
   /** Adds what rounding took from activations that are put back. */
   private static void restore(
       Codes matrix,
+      MemorySegment inputs,
       Buffer x,
+      MemorySegment outputs,
       Buffer y,
       float[] scales,
       int most,
@@ -270,14 +292,14 @@ public final class QuantizedProducts implements ExecutedProducts {
       if (precise[t]) {
         continue;
       }
-      float value = get(x, t, c);
+      float value = get(inputs, x, t, c);
       float rounded = scales[t] > 0 ? code(value, scales[t], most) * scales[t] : 0;
       float difference = value - rounded;
       long rowBytes = DType.Q8_0.bytes(matrix.plain.cols());
       long offset = c / 32 * 34L + 2 + c % 32;
       for (int r = 0; r < y.cols(); r++) {
         byte code = matrix.plain.data().get(ValueLayout.JAVA_BYTE, r * rowBytes + offset);
-        set(y, t, r, get(y, t, r) + difference * (code * matrix.scales[r]));
+        set(outputs, y, t, r, get(outputs, y, t, r) + difference * (code * matrix.scales[r]));
       }
     }
   }
@@ -288,22 +310,41 @@ public final class QuantizedProducts implements ExecutedProducts {
   }
 
   /** Adds what rounding took from weights that are put back. */
-  private static void hold(Codes matrix, Buffer x, Buffer y, boolean[] precise, Rounded rounded) {
+  private static void hold(
+      Codes matrix,
+      MemorySegment inputs,
+      Buffer x,
+      MemorySegment outputs,
+      Buffer y,
+      boolean[] precise,
+      Rounded rounded) {
     for (int i = 0; i < matrix.differences.length; i++) {
       Coordinate weight = matrix.held.get(i);
       for (int t = 0; t < x.rows(); t++) {
-        float value = rounded == null ? get(x, t, weight.col()) : rounded.at(t, weight.col());
-        set(y, t, weight.row(), get(y, t, weight.row()) + matrix.differences[i] * value);
+        float value =
+            rounded == null ? get(inputs, x, t, weight.col()) : rounded.at(t, weight.col());
+        set(
+            outputs,
+            y,
+            t,
+            weight.row(),
+            get(outputs, y, t, weight.row()) + matrix.differences[i] * value);
       }
     }
   }
 
-  private static float get(Buffer x, int row, int col) {
-    return x.data().get(FLOAT, 4 * ((long) row * x.cols() + col));
+  /** The values of x in host memory, which stay valid. */
+  private static MemorySegment inputs(Buffer x, Device device) {
+    MemorySegment held = device.host(x);
+    return device.inHostMemory() ? held : MemorySegment.ofArray(held.toArray(FLOAT));
   }
 
-  private static void set(Buffer x, int row, int col, float value) {
-    x.data().set(FLOAT, 4 * ((long) row * x.cols() + col), value);
+  private static float get(MemorySegment values, Buffer of, int row, int col) {
+    return values.get(FLOAT, 4 * ((long) row * of.cols() + col));
+  }
+
+  private static void set(MemorySegment values, Buffer of, int row, int col, float value) {
+    values.set(FLOAT, 4 * ((long) row * of.cols() + col), value);
   }
 
   private boolean needsPlain(boolean rounded) {
@@ -318,7 +359,7 @@ public final class QuantizedProducts implements ExecutedProducts {
     int rows = w.rows();
     int cols = w.cols();
     List<Coordinate> held = weights.held(part);
-    MemorySegment data = w.before(weights).data();
+    MemorySegment data = device.host(w.before(weights));
     float[] originals = new float[held.size()];
     for (int i = 0; i < originals.length; i++) {
       originals[i] = data.get(FLOAT, 4 * ((long) held.get(i).row() * cols + held.get(i).col()));

@@ -6,6 +6,7 @@ import io.superweight.compute.AttentionSpec;
 import io.superweight.compute.Buffer;
 import io.superweight.compute.Device;
 import io.superweight.compute.DeviceRequest;
+import io.superweight.compute.IntegerProducts;
 import io.superweight.compute.LogitBlock;
 import io.superweight.compute.Matrix;
 import io.superweight.compute.Operands;
@@ -24,6 +25,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 
 /**
@@ -54,7 +56,8 @@ final class CudaDevice implements Device, KeptWeights.Owner {
   private static final int PINS_READ_ONLY_PAGES = 113;
   private static final int MEMORY_POOLS = 115;
 
-  private static final int THREADS = 256;
+  /** Of a block of most kernels. */
+  static final int THREADS = 256;
 
   /** Queries of a block of attention. */
   private static final int QUERIES = 32;
@@ -63,6 +66,9 @@ final class CudaDevice implements Device, KeptWeights.Owner {
   private static final int ROUNDED_QUERIES = 128;
 
   private static final int ROUNDED_KEYS = 128;
+
+  /** Of a norm that holds a row in registers. */
+  private static final int HELD_ROW_THREADS = 128;
 
   private static final int MOST_HELD_ARRAYS = 4;
 
@@ -94,6 +100,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
   private final int processors;
   private final String description;
   private final RoundedValues values;
+  private final CudaIntegers integers;
   private final long workspace;
   private final MemorySegment arrays;
   private final long arraysOnDevice;
@@ -189,6 +196,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
     parameters = arena.allocate(LONG, 64);
     maps = arena.allocate(3L * CudaDriver.TENSOR_MAP, CudaDriver.TENSOR_MAP);
     values = new RoundedValues(this);
+    integers = new CudaIntegers(this);
     description =
         String.format(
             Locale.ROOT,
@@ -243,7 +251,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
 
   @Override
   public Portions portions() {
-    return new Portions(8192, 8192, 32_768);
+    return new Portions(8192, 16_384, 32_768);
   }
 
   // ---- memory
@@ -353,7 +361,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
     return array(MemorySegment.ofArray(from));
   }
 
-  private long array(MemorySegment from) {
+  long array(MemorySegment from) {
     int bytes = Math.toIntExact((from.byteSize() + 255) / 256 * 256);
     if (bytes > ARRAY_BYTES / 2) {
       if (copiedBytes < bytes) {
@@ -490,7 +498,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
   // ---- the order of things
 
   /** Does what was deferred; to be called before an operation touches any buffer. */
-  private RoundedValues begin() {
+  RoundedValues begin() {
     driver.use(context);
     settle();
     return values;
@@ -707,6 +715,21 @@ final class CudaDevice implements Device, KeptWeights.Owner {
     }
   }
 
+  /**
+   * {@code sums[m, n] = Σ x[m, k] · W[n, k]}, bytes to 32 bits.
+   *
+   * @return false where the library has no such product
+   */
+  boolean multiplyIntegers(long w, long x, long sums, int m, int n, int k) {
+    return products.multiply(
+        w, false, x, CublasLt.I8, sums, CublasLt.I32, n, m, n, k, false, workspace, stream);
+  }
+
+  @Override
+  public Optional<IntegerProducts> integerProducts() {
+    return Optional.of(integers);
+  }
+
   private long widenedRoom(long bytes) {
     if (widenedBytes < bytes) {
       if (widened != 0) {
@@ -834,6 +857,28 @@ final class CudaDevice implements Device, KeptWeights.Owner {
           w.rows());
     } else {
       launchOver("decode", count(out), w.dtype().ordinal(), address(w), to, count(out));
+    }
+  }
+
+  @Override
+  public void put(Buffer x, int[] rows, int[] cols, float[] of) {
+    for (int i = 0; i < of.length; i++) {
+      Operands.requireElement(x, rows[i], cols[i]);
+      boolean ascending =
+          i == 0 || rows[i - 1] < rows[i] || (rows[i - 1] == rows[i] && cols[i - 1] < cols[i]);
+      if (!ascending) { // the same element may come again: in their order
+        Device.super.put(x, rows, cols, of);
+        return;
+      }
+    }
+    long to = begin().update(x);
+    if (of.length > 0 && of.length < ARRAY_BYTES / 16) {
+      long ofRows = array(rows);
+      long ofCols = array(cols);
+      long ofValues = array(MemorySegment.ofArray(of));
+      launchOver("put", of.length, to, x.cols(), ofRows, ofCols, ofValues, (long) of.length);
+    } else if (of.length > 0) {
+      Device.super.put(x, rows, cols, of);
     }
   }
 
@@ -1150,7 +1195,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
                 x.rows(),
                 1,
                 1,
-                THREADS,
+                has("rmsNorm" + x.cols()) ? HELD_ROW_THREADS : THREADS,
                 0,
                 from,
                 added,
@@ -1386,7 +1431,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
   }
 
   /** Results in host memory; what they lay in is given back. */
-  private MemorySegment bring(long results, long bytes) {
+  MemorySegment bring(long results, long bytes) {
     MemorySegment to = hostRoom(bytes);
     driver.toHost(to.address(), results, bytes, stream);
     giveBack(results);
@@ -1435,6 +1480,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
       closed = true;
       products.close();
       values.close();
+      integers.close();
       if (widened != 0) {
         giveBack(widened);
       }

@@ -230,6 +230,13 @@ GLOBAL void copyColumns(const float* from, int fromCols, int fromColumn, float* 
   }
 }
 
+/** x[rows[i], columns[i]] = values[i], no element twice. */
+GLOBAL void put(float* x, int cols, const int* rows, const int* columns, const float* values, i64 count) {
+  for (i64 i = blockIdx.x * (i64)blockDim.x + threadIdx.x; i < count; i += (i64)gridDim.x * blockDim.x) {
+    x[(i64)rows[i] * cols + columns[i]] = values[i];
+  }
+}
+
 GLOBAL void gatherRows(const float* x, const int* rows, float* out, int cols) {
   for (int c = threadIdx.x; c < cols; c += blockDim.x) {
     out[(i64)blockIdx.x * cols + c] = x[(i64)rows[blockIdx.x] * cols + c];
@@ -349,27 +356,27 @@ __device__ __forceinline__ float inverseRoot(double squares, int cols, float eps
   return mean < 1e37f ? 1 / sqrtf(mean + epsilon) : (float)(1 / sqrt(squares / cols + epsilon));
 }
 
-/** A row of N · 1 024 values stays in registers. Parameters as of rmsNorm. */
+/** A row of N · 512 values stays in the registers of 128 threads. Parameters as of rmsNorm. */
 template <int N>
 __device__ __forceinline__ void rmsNormHeld(float* x, const float* added, float factor, const float* weight, float offset,
     float epsilon, float* out32, u16* out16) {
-  const int cols = N * 1024;
+  const int cols = N * 512;
   i64 base = (i64)blockIdx.x * cols;
   float4 v[N];
   float sum = 0;
 #pragma unroll
   for (int j = 0; j < N; j++) {
-    v[j] = ((const float4*)(x + base))[j * 256 + threadIdx.x];
+    v[j] = ((const float4*)(x + base))[j * 128 + threadIdx.x];
   }
   if (added) {
 #pragma unroll
     for (int j = 0; j < N; j++) {
-      float4 a = ((const float4*)(added + base))[j * 256 + threadIdx.x];
+      float4 a = ((const float4*)(added + base))[j * 128 + threadIdx.x];
       v[j].x = v[j].x + factor * a.x;
       v[j].y = v[j].y + factor * a.y;
       v[j].z = v[j].z + factor * a.z;
       v[j].w = v[j].w + factor * a.w;
-      ((float4*)(x + base))[j * 256 + threadIdx.x] = v[j];
+      ((float4*)(x + base))[j * 128 + threadIdx.x] = v[j];
     }
   }
 #pragma unroll
@@ -382,7 +389,7 @@ __device__ __forceinline__ void rmsNormHeld(float* x, const float* added, float 
   float inverse = inverseRoot(sumOfBlock(sum), cols, epsilon);
 #pragma unroll
   for (int j = 0; j < N; j++) {
-    int c = 4 * (j * 256 + threadIdx.x);
+    int c = 4 * (j * 128 + threadIdx.x);
     float4 w = weight ? *(const float4*)(weight + c) : make_float4(1, 1, 1, 1);
     float o = weight ? offset : 0;
     float4 r = make_float4(v[j].x * inverse * (w.x + o), v[j].y * inverse * (w.y + o), v[j].z * inverse * (w.z + o),
@@ -396,16 +403,16 @@ __device__ __forceinline__ void rmsNormHeld(float* x, const float* added, float 
 }
 
 #define RMS_NORM_HELD(N, COLS)                                                                                                  \
-  GLOBAL void __launch_bounds__(256) rmsNorm##COLS(float* x, const float* added, float factor, const float* weight,             \
+  GLOBAL void __launch_bounds__(128) rmsNorm##COLS(float* x, const float* added, float factor, const float* weight,             \
       float offset, float epsilon, float* out32, u16* out16, int cols) {                                                        \
     rmsNormHeld<N>(x, added, factor, weight, offset, epsilon, out32, out16);                                                    \
   }
-RMS_NORM_HELD(1, 1024)
-RMS_NORM_HELD(2, 2048)
-RMS_NORM_HELD(3, 3072)
-RMS_NORM_HELD(4, 4096)
-RMS_NORM_HELD(5, 5120)
-RMS_NORM_HELD(8, 8192)
+RMS_NORM_HELD(2, 1024)
+RMS_NORM_HELD(4, 2048)
+RMS_NORM_HELD(6, 3072)
+RMS_NORM_HELD(8, 4096)
+RMS_NORM_HELD(10, 5120)
+RMS_NORM_HELD(16, 8192)
 
 /** out32 or out16; before it, where added is not null, x += factor · added. */
 GLOBAL void rmsNorm(float* x, const float* added, float factor, const float* weight, float offset, float epsilon, float* out32,
@@ -558,6 +565,73 @@ GLOBAL void column(const float* x32, const u16* x16, const float* weights, float
   }
   if (threadIdx.x % 32 == 0) {
     y[(i64)row * yCols + column] = sum;
+  }
+}
+
+// ---- products of 8-bit integers ----------------------------------------------------------------------------------------------
+/** The largest magnitude of each row, NaN where it holds one; a block a row. */
+GLOBAL void largest(const float* x, float* result, int cols) {
+  __shared__ float partial[32];
+  const float* row = x + (i64)blockIdx.x * cols;
+  float most = 0;
+  for (int c = threadIdx.x; c < cols; c += blockDim.x) {
+    float v = fabsf(row[c]);
+    most = v > most || v != v ? v : most;
+    most = row[c] != row[c] ? row[c] : most;
+  }
+  for (int s = 16; s > 0; s >>= 1) {
+    float other = __shfl_xor_sync(FULL, most, s);
+    most = most != most ? most : other != other || other > most ? other : most;
+  }
+  if (threadIdx.x % 32 == 0) {
+    partial[threadIdx.x / 32] = most;
+  }
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    for (int w = 1; w < blockDim.x / 32; w++) {
+      float other = partial[w];
+      most = most != most ? most : other != other || other > most ? other : most;
+    }
+    result[blockIdx.x] = most;
+  }
+}
+
+/** Codes of x, [rows, stored] with zeros behind column cols; count is all of them. */
+GLOBAL void codes(const float* x, const float* scales, int most, i8* out, int cols, int stored, i64 count) {
+  for (i64 i = blockIdx.x * (i64)blockDim.x + threadIdx.x; i < count; i += (i64)gridDim.x * blockDim.x) {
+    i64 row = i / stored;
+    int c = i % stored;
+    float scale = scales[row];
+    float code = c < cols && scale > 0 ? rintf(x[row * cols + c] / scale) : 0;
+    out[i] = code != code ? 0 : (i8)fminf(fmaxf(code, -most), most);
+  }
+}
+
+/** Where the library has no such product. Rows of k codes, k a multiple of four. */
+GLOBAL void integerSums(const i8* x, const i8* w, int* sums, int n, int k, i64 count) {
+  for (i64 i = blockIdx.x * (i64)blockDim.x + threadIdx.x; i < count; i += (i64)gridDim.x * blockDim.x) {
+    const int* a = (const int*)(x + i / n * k);
+    const int* b = (const int*)(w + i % n * k);
+    int sum = 0;
+    for (int j = 0; j < k / 4; j++) {
+      sum = __dp4a(a[j], b[j], sum);
+    }
+    sums[i] = sum;
+  }
+}
+
+/** y[m, n] = (sums[m, n] · xScales[m]) · wScales[n], whose sums have rows of stored columns. */
+GLOBAL void scaleSums(const int* sums, const float* xScales, const float* wScales, float* y, int stored, int cols, i64 count) {
+  for (i64 i = blockIdx.x * (i64)blockDim.x + threadIdx.x; i < count; i += (i64)gridDim.x * blockDim.x) {
+    i64 row = i / cols;
+    int c = i % cols;
+    y[i] = (float)sums[row * stored + c] * xScales[row] * wScales[c];
+  }
+}
+
+GLOBAL void scaleColumns(float* y, const float* factors, int cols, i64 count) {
+  for (i64 i = blockIdx.x * (i64)blockDim.x + threadIdx.x; i < count; i += (i64)gridDim.x * blockDim.x) {
+    y[i] *= factors[i % cols];
   }
 }
 

@@ -291,6 +291,20 @@ final class CudaDeviceTest extends DeviceContract {
     }
   }
 
+  @Test
+  void manyElementsArePutAtOnce_andOneThatComesTwiceHasItsLastValue() {
+    try (Device device = Gpu.open(Precision.F32);
+        Device.Scope scope = device.scope()) {
+      Buffer x = scope.allocate(2, 3);
+      device.put(x, new int[] {0, 0, 1}, new int[] {0, 2, 1}, new float[] {1, 2, 3});
+      assertThat(values(device, x)).containsExactly(1, 0, 2, 0, 3, 0);
+      device.put(x, new int[] {1, 0, 1}, new int[] {1, 0, 1}, new float[] {5, 6, 7});
+      assertThat(values(device, x)).containsExactly(6, 0, 2, 0, 7, 0);
+      assertThatThrownBy(() -> device.put(x, new int[] {2}, new int[] {0}, new float[] {1}))
+          .isInstanceOf(IllegalArgumentException.class);
+    }
+  }
+
   /** Behind the hundredth, algorithms are measured. */
   @Test
   void aLargeProductKeepsItsBitsHoweverOftenItIsMade() {
