@@ -48,6 +48,9 @@ final class CublasLt implements AutoCloseable {
   /** Products of a shape before they are measured, which takes some thirty more. */
   private static final int CALLS_BEFORE_TRIALS = 100;
 
+  /** Rows of x of which they are a multiple: texts of a length, whereas requests differ. */
+  private static final int ROWS_WORTH_TRIALS = 128;
+
   /** Multiplications below which they are not. */
   private static final double LEAST_WORTH_TRIALS = 1e10;
 
@@ -220,6 +223,7 @@ final class CublasLt implements AutoCloseable {
         && plan.candidates.size() > 1
         && in == BF16
         && stride == n
+        && m % ROWS_WORTH_TRIALS == 0
         && (double) m * n * k >= LEAST_WORTH_TRIALS) {
       measure(plan, shape, w, x, added, workspace, stream);
     }
