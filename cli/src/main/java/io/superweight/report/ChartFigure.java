@@ -164,7 +164,11 @@ final class ChartFigure {
 
   private double x(double value) {
     double room = chart.kind() == Chart.Kind.STEMS ? 10 : 6;
-    return left + room + (value - first) / (last - first) * (width - left - right - 2 * room);
+    double share =
+        chart.x().scaling() == Scaling.LOGARITHMIC
+            ? Math.log(value / first) / Math.log(last / first)
+            : (value - first) / (last - first);
+    return left + room + share * (width - left - right - 2 * room);
   }
 
   private double y(double value) {
@@ -269,7 +273,7 @@ final class ChartFigure {
         chart.curves().getFirst().points().stream().map(Point::x).sorted().distinct().toList();
     boolean whole = values.stream().allMatch(v -> v == Math.rint(v));
     double bottom = top + plot;
-    if (whole) {
+    if (whole && chart.x().scaling() == Scaling.LINEAR) {
       int step = Math.max(1, (int) Scale.step(last - first + 1, narrow ? 6 : 14));
       for (double v = first; v <= last; v += step) {
         below(svg, v, bottom);
@@ -278,7 +282,7 @@ final class ChartFigure {
     }
     double taken = -1e9;
     for (double v : values) {
-      if (x(v) - taken > (narrow ? 30 : 34)) {
+      if (x(v) - taken > Math.max(narrow ? 30 : 34, 8 * trimmed(v).length())) {
         below(svg, v, bottom);
         taken = x(v);
       }
