@@ -1,5 +1,6 @@
 package io.superweight.find;
 
+import io.superweight.statistics.Selection;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Comparator;

@@ -2,6 +2,7 @@ package io.superweight.find;
 
 import io.superweight.model.Site;
 import io.superweight.model.SiteValues;
+import io.superweight.statistics.Selection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;

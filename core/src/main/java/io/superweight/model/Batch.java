@@ -100,10 +100,14 @@ public record Batch(
     return variants.size() * rows;
   }
 
-  /** Rows of a sequence for each variant: its tokens, but for a last one that tells nothing. */
+  /**
+   * Rows of a sequence for each variant: its tokens, but for a last one that tells nothing, neither
+   * of what follows nor to a transform, which may look at all tokens of a sequence at once.
+   */
   int rows(int q) {
     int length = sequences.get(q).length;
-    return head == Head.SCORE_WANTED && !continued(q) ? length - 1 : length;
+    boolean whole = variants.stream().anyMatch(variant -> !variant.transforms().isEmpty());
+    return head == Head.SCORE_WANTED && !whole && !continued(q) ? length - 1 : length;
   }
 
   /** Tokens before those of a sequence. */

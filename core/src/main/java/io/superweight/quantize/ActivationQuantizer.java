@@ -45,6 +45,11 @@ public record ActivationQuantizer(
      */
     LARGEST,
     /**
+     * The same, but of the one scalar that is largest beside the median magnitude of its token: a
+     * token whose values are all large has none that stands out.
+     */
+    OUTLYING,
+    /**
      * The same, but of each channel that a super weight reads or writes, and nowhere else: its row
      * where the residual stream is read, its column in its own layer.
      */

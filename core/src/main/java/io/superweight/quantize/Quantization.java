@@ -47,8 +47,8 @@ public record Quantization(
       delta=paper: a step of (max−min)/(2^(N−1)−1), as the paper writes; shift: the published code's scale_shift
       act=token, act=tensor: activations as symmetric INT8, one scale a token or a tensor; bits=N for others than 8
       on=in+products (default): inputs of q, k, v, gate, up, down; both products of attention; on=in, on=in+o+products …
-      sa=largest (of each tensor one scalar is replaced by the median and put back), sa=known (of the channels of \
-      --hold's weights)
+      sa=largest (of each tensor one scalar is replaced by the median and put back), sa=outlying (the one that is \
+      largest beside its token's median magnitude), sa=known (of the channels of --hold's weights)
       sinks=precise: the first sink-tokens=N (default 1) are not rounded; sinks=prefix: those of --prefix; \
       sinks=out-of-scale: they have no part in the scale; sinks=outliers:16: tokens beyond 16 times the median \
       token's largest are not rounded
@@ -137,8 +137,9 @@ public record Quantization(
             superActivation =
                 switch (value) {
                   case "largest" -> ActivationQuantizer.SuperActivation.LARGEST;
+                  case "outlying" -> ActivationQuantizer.SuperActivation.OUTLYING;
                   case "known" -> ActivationQuantizer.SuperActivation.KNOWN;
-                  default -> throw usage(text, "sa is largest or known");
+                  default -> throw usage(text, "sa is largest, outlying or known");
                 };
         case "sinks" -> {
           if (value.startsWith("outliers:")) {

@@ -3,6 +3,7 @@ package io.superweight.quantize;
 import io.superweight.model.ActivationTransform;
 import io.superweight.model.Site;
 import io.superweight.model.SiteValues;
+import io.superweight.statistics.Selection;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.Set;
@@ -11,6 +12,9 @@ import java.util.stream.IntStream;
 /** Rounds activations where they flow, as {@link ActivationQuantizer} says: fake quantization. */
 public final class QuantizedActivations implements ActivationTransform {
   private static final ValueLayout.OfFloat FLOAT = ValueLayout.JAVA_FLOAT_UNALIGNED;
+
+  /** Medians are no less: rows of zeros have nothing that stands out. */
+  private static final float LEAST = 1e-9f;
 
   private final ActivationQuantizer how;
   private final boolean executed;
@@ -143,11 +147,34 @@ public final class QuantizedActivations implements ActivationTransform {
           site.kind() == Site.Kind.ATTN_WEIGHTS
               ? new int[0]
               : new int[] {largestOf(x, 0, x.length, 1)};
+      case OUTLYING ->
+          site.kind() == Site.Kind.ATTN_WEIGHTS ? new int[0] : new int[] {outlying(x, cols)};
       case KNOWN -> {
         Set<Integer> channels = how.channels().getOrDefault(site, Set.of());
         yield channels.stream().sorted().mapToInt(c -> largestOf(x, c, x.length, cols)).toArray();
       }
     };
+  }
+
+  /** The index of the element that is largest beside the median magnitude of its row. */
+  private static int outlying(float[] x, int cols) {
+    int[] ofRow = new int[x.length / cols];
+    double[] beside = new double[ofRow.length];
+    IntStream.range(0, ofRow.length)
+        .parallel()
+        .forEach(t -> {
+          float[] row = new float[cols];
+          for (int c = 0; c < cols; c++) {
+            row[c] = Math.abs(x[t * cols + c]);
+          }
+          ofRow[t] = largestOf(x, t * cols, (t + 1) * cols, 1);
+          beside[t] = (double) Math.abs(x[ofRow[t]]) / Math.max(Selection.median(row), LEAST);
+        });
+    int best = 0;
+    for (int t = 1; t < beside.length; t++) {
+      best = beside[t] > beside[best] ? t : best;
+    }
+    return ofRow[best];
   }
 
   /** The index of the largest magnitude among every {@code step}-th element. */

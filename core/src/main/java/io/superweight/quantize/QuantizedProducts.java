@@ -10,6 +10,7 @@ import io.superweight.model.Coordinate;
 import io.superweight.model.ExecutedProducts;
 import io.superweight.model.Site;
 import io.superweight.model.Transformer;
+import io.superweight.statistics.Selection;
 import io.superweight.tensor.DType;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;

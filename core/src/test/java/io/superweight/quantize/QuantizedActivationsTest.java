@@ -7,6 +7,7 @@ import io.superweight.model.Site;
 import io.superweight.quantize.ActivationQuantizer.Scale;
 import io.superweight.quantize.ActivationQuantizer.Sinks;
 import io.superweight.quantize.ActivationQuantizer.SuperActivation;
+import io.superweight.statistics.Selection;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;

@@ -1,4 +1,4 @@
-package io.superweight.find;
+package io.superweight.statistics;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,9 +1,9 @@
-package io.superweight.find;
+package io.superweight.statistics;
 
 import java.util.Arrays;
 
 /** Order statistics without sorting: by counting, so that no branch depends on chance. */
-final class Selection {
+public final class Selection {
   /** Bits of a key that are counted at a time: 11, 11, then 10. */
   private static final int BITS = 11;
 
@@ -13,9 +13,11 @@ final class Selection {
 
   /**
    * The value that would stand at {@code rank} if the values were sorted as {@link
-   * java.util.Arrays#sort(float[])} does, NaN last.
+   * java.util.Arrays#sort(float[])} does, NaN last. Values are not moved.
+   *
+   * @param rank from 0 to one less than there are values
    */
-  static float smallest(float[] values, int rank) {
+  public static float smallest(float[] values, int rank) {
     int[] counts = new int[BINS];
     for (float value : values) {
       counts[key(value) >>> 2 * BITS - 1]++;
@@ -53,6 +55,11 @@ final class Selection {
         return value(keys[0]);
       }
     }
+  }
+
+  /** The median, of an even number the lower of the two in the middle, as PyTorch's. */
+  public static float median(float[] values) {
+    return smallest(values, (values.length - 1) / 2);
   }
 
   /** Unsigned order of keys is the order of values; −0 is less than 0. */
