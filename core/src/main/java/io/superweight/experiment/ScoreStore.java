@@ -49,7 +49,11 @@ import java.util.zip.CRC32C;
 public final class ScoreStore implements AutoCloseable {
   private static final String FILE = "scores.txt";
   private static final String FORM = "superweight-scores ";
-  private static final byte[] HEADER = (FORM + "1\n").getBytes(StandardCharsets.UTF_8);
+
+  /** Goes up where the same request gets another score: 2, transforms see a window's last token. */
+  private static final int VERSION = 2;
+
+  private static final byte[] HEADER = (FORM + VERSION + "\n").getBytes(StandardCharsets.UTF_8);
   private static final long FORCE_EVERY_NANOS = 1_000_000_000L;
 
   /**

@@ -253,9 +253,9 @@ class ScoreStoreTest {
       refused(InputException.Kind.MALFORMED, "is no store of scores");
       assertThat(file()).hasContent(content);
     }
-    Files.writeString(file(), "superweight-scores 2\n");
+    Files.writeString(file(), "superweight-scores 1\n");
     refused(InputException.Kind.UNSUPPORTED, "another version");
-    assertThat(file()).hasContent("superweight-scores 2\n");
+    assertThat(file()).hasContent("superweight-scores 1\n");
   }
 
   @Test
