@@ -14,6 +14,7 @@ import io.superweight.tokenizer.TokenizerFiles;
 import io.superweight.tokenizer.Tokenizers;
 import java.nio.file.Files;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 
 /** A model that a command runs on, with all that belongs to it. */
 final class OpenModel implements AutoCloseable {
@@ -26,7 +27,7 @@ final class OpenModel implements AutoCloseable {
    * Computes the digest that every report names, once the first pass has read what it samples and
    * leaves a processor free.
    */
-  private final Thread digesting;
+  private CompletableFuture<String> digest;
 
   private Tokenizer tokenizer;
 
@@ -36,9 +37,6 @@ final class OpenModel implements AutoCloseable {
     this.checkpoint = checkpoint;
     this.device = device;
     this.transformer = transformer;
-    this.digesting =
-        Thread.ofPlatform().daemon().name("superweight-digest").unstarted(checkpoint::digest);
-    this.digesting.setUncaughtExceptionHandler((thread, e) -> {}); // who asks for it meets it too
   }
 
   /**
@@ -111,8 +109,10 @@ final class OpenModel implements AutoCloseable {
   private PassListener listener(Progress progress) {
     return (layer, layers) -> {
       progress.layerDone(layer, layers);
-      if (layer == layers && digesting.getState() == Thread.State.NEW) {
-        digesting.start();
+      if (layer == layers && digest == null) {
+        digest =
+            CompletableFuture.supplyAsync(
+                checkpoint::digest, Thread.ofPlatform().daemon().name("superweight-digest")::start);
       }
     };
   }
@@ -123,16 +123,8 @@ final class OpenModel implements AutoCloseable {
   }
 
   private void waitForDigest() {
-    boolean interrupted = false;
-    while (digesting.isAlive()) {
-      try {
-        digesting.join();
-      } catch (InterruptedException e) {
-        interrupted = true;
-      }
-    }
-    if (interrupted) {
-      Thread.currentThread().interrupt();
+    if (digest != null) {
+      digest.exceptionally(e -> null).join(); // whoever asks for it meets the trouble, too
     }
   }
 

@@ -33,8 +33,6 @@ final class Survey {
     // By an array: a JVM that has just started is slow at reading a segment.
     float[] all = values.toArray();
     int count = all.length;
-    int stride = Math.max(1, count / SAMPLE);
-    float[] sample = new float[count / stride];
     int largest = 0;
     float best = -1;
     for (int i = 0; i < count; i++) {
@@ -48,6 +46,8 @@ final class Survey {
         firstNotFinite = firstNotFinite == null ? site : firstNotFinite;
       }
     }
+    int stride = Math.max(1, count / SAMPLE);
+    float[] sample = new float[count / stride];
     for (int i = 0; i < sample.length; i++) {
       sample[i] = Math.abs(all[i * stride]);
     }

@@ -44,9 +44,6 @@ public final class AssembledProduct implements Product {
   /** Tokens for which a piece of W is used at once: 240 KB of x and 120 KB of sums. */
   private static final int TOKENS_OF_BLOCK = 20 * MachineCode.MOST_TOKENS;
 
-  /** Up to so many tokens rows are read whole, as fast as memory is. */
-  private static final int FEWEST = 3;
-
   /** Bytes of x of the piece of a few tokens, and rows of W that a thread takes at a time. */
   private static final int X_OF_FEW = 20 << 10;
 
@@ -192,7 +189,7 @@ public final class AssembledProduct implements Product {
       halves = halves(arena);
     }
     if (weights == Weights.BFLOAT16
-        && tokens > FEWEST
+        && tokens > MachineCode.FEWEST
         && tokens <= MachineCode.MOST_TOKENS_OF_PAIR) {
       multiplyFew(workers, x, tokens, w, y);
       return;
@@ -238,7 +235,8 @@ public final class AssembledProduct implements Product {
   private void multiplyFew(
       Workers workers, MemorySegment x, int tokens, Matrix w, MemorySegment y) {
     int shift = shift(Weights.BFLOAT16, w);
-    packFew(workers, x, tokens, w.cols(), shift);
+    int tileCount = packFew(workers, x, tokens, w.cols(), shift);
+    int piece = pieceOfFew(w.cols() / MachineCode.STEP, tokens);
     int rowsOfShare = ceilDiv(w.rows(), workers.threads());
     AtomicIntegerArray taken = new AtomicIntegerArray(workers.threads());
     workers.run(
@@ -263,9 +261,9 @@ public final class AssembledProduct implements Product {
                   tokens,
                   y.address() + 4L * row,
                   w.rows());
-              a.set(LONG, MachineCode.PIECE, pieceOfFew(w.cols() / MachineCode.STEP, tokens));
+              a.set(LONG, MachineCode.PIECE, piece);
               a.set(LONG, MachineCode.TILES, tiles.address());
-              a.set(LONG, MachineCode.TILE_COUNT, code.tilesOfFew(tokens).length);
+              a.set(LONG, MachineCode.TILE_COUNT, tileCount);
               a.set(LONG, MachineCode.LAST_AHEAD, end - row);
               call(productOfFew, a);
             }
@@ -279,8 +277,12 @@ public final class AssembledProduct implements Product {
     return Math.max(1, ceilDiv(steps, Math.max(1, ceilDiv(steps, most))));
   }
 
-  /** Puts all tokens side by side. */
-  private void packFew(Workers workers, MemorySegment x, int tokens, int cols, int shift) {
+  /**
+   * Puts all tokens side by side.
+   *
+   * @return how many tiles there are
+   */
+  private int packFew(Workers workers, MemorySegment x, int tokens, int cols, int shift) {
     long step = (long) tokens * Weights.BFLOAT16.xStepBytes;
     int[] codes = code.tilesOfFew(tokens);
     reserve(tokens * xBytes(Weights.BFLOAT16, cols, shift), codes.length);
@@ -304,12 +306,18 @@ public final class AssembledProduct implements Product {
                 Weights.BFLOAT16,
                 packed.address() + (long) token * Weights.BFLOAT16.xStepBytes,
                 step);
-    if ((long) tokens * cols <= LITTLE) {
-      for (int token = 0; token < tokens; token++) {
-        packToken.run(token, 0);
-      }
-    } else {
-      workers.run(tokens, packToken);
+    run(workers, tokens, (long) tokens * cols, packToken);
+    return codes.length;
+  }
+
+  /** Runs packing of so many elements: a little of it here. */
+  private static void run(Workers workers, int tasks, long elements, Workers.Task packing) {
+    if (elements > LITTLE) {
+      workers.run(tasks, packing);
+      return;
+    }
+    for (int task = 0; task < tasks; task++) {
+      packing.run(task, 0);
     }
   }
 
@@ -400,7 +408,7 @@ public final class AssembledProduct implements Product {
 
   /** Steps of rows of W that are multiplied by all tokens before the next ones. */
   private static int piece(Weights weights, int tokens) {
-    if (tokens <= FEWEST || weights != Weights.BFLOAT16) {
+    if (tokens <= MachineCode.FEWEST || weights != Weights.BFLOAT16) {
       return Integer.MAX_VALUE;
     }
     return tokens <= SOME
@@ -480,13 +488,7 @@ public final class AssembledProduct implements Product {
               (long) width * weights.xStepBytes);
         };
     int tasks = tokens <= TOKENS_OF_BLOCK ? tiles(tokens) : count;
-    if ((long) tokens * cols <= LITTLE) {
-      for (int task = 0; task < tasks; task++) {
-        packTile.run(task, 0);
-      }
-    } else {
-      workers.run(tasks, packTile);
-    }
+    run(workers, tasks, (long) tokens * cols, packTile);
   }
 
   private void pack(
@@ -637,7 +639,7 @@ public final class AssembledProduct implements Product {
   /** Spread over two tiles where there are as many, so that memory is never idle. */
   private static Ahead ahead(Weights weights, int tokens, int tile) {
     int tiles = tiles(tokens);
-    if (tile > 1 || weights == Weights.BFLOAT16 && tokens <= FEWEST) {
+    if (tile > 1 || weights == Weights.BFLOAT16 && tokens <= MachineCode.FEWEST) {
       return Ahead.NONE; // the processor reads ahead in whole rows by itself
     }
     if (tiles == 1) {

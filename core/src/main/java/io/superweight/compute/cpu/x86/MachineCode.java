@@ -45,8 +45,9 @@ import java.util.Map;
  * <p>A second routine is for bfloat16 and a few tokens, where memory is what counts. Its rows come
  * one after another, in groups of {@value #FEW_GROUP}; of a group it takes one piece after another
  * of all rows, {@value #ROWS} rows at a time, or for more tokens than a tile of four rows has
- * registers for, twice {@value #PAIR}. Reading goes on in two steps: into the second cache {@value
- * #FAR} rows ahead, which covers memory's delay, and into the first {@value #ROWS} rows ahead.
+ * registers for, twice {@value #PAIR}. Reading goes on in two steps: into the second cache a group
+ * ahead, which is the next piece and covers memory's delay, and into the first {@value #ROWS} rows
+ * ahead.
  */
 final class MachineCode {
   /** Rows of W in a tile. */
@@ -54,6 +55,9 @@ final class MachineCode {
 
   /** The most tokens of a tile: 24 sums, four rows of W and what is multiplied. */
   static final int MOST_TOKENS = 6;
+
+  /** Up to so many tokens rows are read whole, as fast as memory is. */
+  static final int FEWEST = 3;
 
   /** Rows of a tile of more tokens. */
   static final int PAIR = 2;
@@ -69,9 +73,6 @@ final class MachineCode {
    * would put all sums of a row in the same set of the first cache.
    */
   static final int FEW_SUMS_OF_TOKEN = FEW_GROUP * 64 + ROWS * 64;
-
-  /** How many rows ahead of their use pieces of rows are brought into the second cache. */
-  private static final int FAR = 64;
 
   /** Rows of each run whose totals are written at a time. */
   static final int GROUP = 4;
@@ -246,10 +247,10 @@ final class MachineCode {
   MachineCode() {
     Label fromZero = new Label();
     multiply = a.position();
-    multiply();
+    multiply(false);
     a.align();
     multiplyFew = a.position();
-    multiplyFew();
+    multiply(true);
     a.align();
     packBfloat16 = a.position();
     pack(true);
@@ -265,7 +266,7 @@ final class MachineCode {
       }
       tiles.put(weights, all);
     }
-    for (int tokens = 1; tokens <= MOST_TOKENS_OF_PAIR; tokens++) {
+    for (int tokens = FEWEST + 1; tokens <= MOST_TOKENS_OF_PAIR; tokens++) {
       few[tokens] =
           tokens <= MOST_TOKENS
               ? new int[] {fewTile(tokens, 0, ROWS)}
@@ -296,7 +297,10 @@ final class MachineCode {
     return multiply;
   }
 
-  /** The same for bfloat16 and up to {@link #MOST_TOKENS_OF_PAIR} tokens. */
+  /**
+   * The same for bfloat16 and more than {@link #FEWEST}, at most {@link #MOST_TOKENS_OF_PAIR}
+   * tokens.
+   */
   int productOfFew() {
     return multiplyFew;
   }
@@ -320,12 +324,29 @@ final class MachineCode {
     return at(R15, offset);
   }
 
-  private void multiply() {
+  /**
+   * Goes over rows, pieces and tiles.
+   *
+   * @param few rows come one after another, not from runs
+   */
+  private void multiply(boolean few) {
+    int rowsAtOnce = few ? ROWS : 1; // of each run
+    int group = few ? FEW_GROUP : GROUP;
+    int end = few ? W_ROWS : RUN;
     Reg[] kept = {RBX, RBP, R12, R13, R14, R15};
-    begin(kept);
+    for (Reg r : kept) {
+      a.push(r);
+    }
+    a.mov(R15, RDI);
+    a.mov(RAX, argument(TAIL));
+    a.kmovd(1, RAX);
+    a.mov(RAX, argument(HEAD));
+    a.kmovd(6, RAX);
+    a.mov(RAX, 0);
+    a.mov(argument(ROW), RAX);
 
-    Label group = new Label();
-    a.bind(group);
+    Label groups = new Label();
+    a.bind(groups);
     a.mov(RAX, 0);
     a.mov(argument(FIRST_STEP), RAX);
 
@@ -333,7 +354,8 @@ final class MachineCode {
     a.bind(piece);
     beginPiece();
 
-    // rbp: row of the group; r8 to r11: that row of each run, the last of W where there is none
+    // rbp: row of the group; r8 to r11: that row of each run, or that one and its neighbours; the
+    // last of W where there is none
     Label rows = new Label();
     a.bind(rows);
     a.mov(RAX, argument(ROW));
@@ -349,18 +371,26 @@ final class MachineCode {
       a.cmov(Condition.GREATER, pointer, RDX);
       a.imul(pointer, argument(W_STRIDE));
       a.add(pointer, RCX);
-      a.add(RAX, argument(RUN));
+      if (few) {
+        a.add(RAX, 1);
+      } else {
+        a.add(RAX, argument(RUN));
+      }
     }
-    readAhead(ROWS_AHEAD, GROUP);
-    callTiles(ROWS * SUM);
+    if (few) {
+      readAheadOfFew();
+    } else {
+      readAhead(ROWS_AHEAD, GROUP);
+    }
+    callTiles(ROWS / rowsAtOnce * SUM);
 
     Label pieceDone = new Label();
-    a.add(RBP, 1);
-    a.cmp(RBP, GROUP);
+    a.add(RBP, rowsAtOnce);
+    a.cmp(RBP, group);
     a.jump(Condition.EQUAL, pieceDone);
     a.mov(RAX, argument(ROW));
     a.add(RAX, RBP);
-    a.cmp(RAX, argument(RUN));
+    a.cmp(RAX, argument(end));
     a.jump(Condition.LESS, rows);
     a.bind(pieceDone);
     a.add(R13, argument(FIRST_STEP));
@@ -368,30 +398,17 @@ final class MachineCode {
     a.cmp(R13, argument(STEPS));
     a.jump(Condition.LESS, piece);
 
-    totals();
-    a.mov(RAX, argument(ROW));
-    a.add(RAX, GROUP);
-    a.mov(argument(ROW), RAX);
-    a.cmp(RAX, argument(RUN));
-    a.jump(Condition.LESS, group);
-
-    end(kept);
-  }
-
-  private void begin(Reg[] kept) {
-    for (Reg r : kept) {
-      a.push(r);
+    if (few) {
+      totalsOfFew();
+    } else {
+      totals();
     }
-    a.mov(R15, RDI);
-    a.mov(RAX, argument(TAIL));
-    a.kmovd(1, RAX);
-    a.mov(RAX, argument(HEAD));
-    a.kmovd(6, RAX);
-    a.mov(RAX, 0);
+    a.mov(RAX, argument(ROW));
+    a.add(RAX, group);
     a.mov(argument(ROW), RAX);
-  }
+    a.cmp(RAX, argument(end));
+    a.jump(Condition.LESS, groups);
 
-  private void end(Reg[] kept) {
     a.vzeroupper();
     for (int i = kept.length - 1; i >= 0; i--) {
       a.pop(kept[i]);
@@ -441,73 +458,18 @@ final class MachineCode {
     a.jump(Condition.NOT_EQUAL, tile);
   }
 
-  /** Of few tokens and bfloat16: rows one after another, in groups. */
-  private void multiplyFew() {
-    Reg[] kept = {RBX, RBP, R12, R13, R14, R15};
-    begin(kept);
-
-    Label group = new Label();
-    a.bind(group);
-    a.mov(RAX, 0);
-    a.mov(argument(FIRST_STEP), RAX);
-
-    Label piece = new Label();
-    a.bind(piece);
-    beginPiece();
-
-    // rbp: row of the group; r8 to r11: that row and the next ones, the last of W where there is
-    // none
-    Label rows = new Label();
-    a.bind(rows);
-    a.mov(RAX, argument(ROW));
-    a.add(RAX, RBP);
-    a.mov(RDX, argument(W_ROWS));
-    a.sub(RDX, 1);
-    a.mov(RCX, argument(FIRST_STEP));
-    a.imul(RCX, argument(W_STEP));
-    a.add(RCX, argument(W));
-    for (Reg pointer : POINTERS) {
-      a.mov(pointer, RAX);
-      a.cmp(pointer, RDX);
-      a.cmov(Condition.GREATER, pointer, RDX);
-      a.imul(pointer, argument(W_STRIDE));
-      a.add(pointer, RCX);
-      a.add(RAX, 1);
-    }
-    readAheadOfFew(ROWS);
+  /** How far ahead both caches are filled, and no further than it is of use. */
+  private void readAheadOfFew() {
+    readAheadWithin(ROWS);
     a.mov(argument(NEAR), RDI);
     a.mov(RAX, argument(W_STRIDE));
     a.add(RAX, RAX);
     a.sub(RDI, RAX);
     a.mov(argument(NEAR_OF_LAST), RDI);
-    readAheadOfFew(FAR);
-    callTiles(SUM);
-
-    Label pieceDone = new Label();
-    a.add(RBP, ROWS);
-    a.cmp(RBP, FEW_GROUP);
-    a.jump(Condition.EQUAL, pieceDone);
-    a.mov(RAX, argument(ROW));
-    a.add(RAX, RBP);
-    a.cmp(RAX, argument(W_ROWS));
-    a.jump(Condition.LESS, rows);
-    a.bind(pieceDone);
-    a.add(R13, argument(FIRST_STEP));
-    a.mov(argument(FIRST_STEP), R13);
-    a.cmp(R13, argument(STEPS));
-    a.jump(Condition.LESS, piece);
-
-    totalsOfFew();
-    a.mov(RAX, argument(ROW));
-    a.add(RAX, FEW_GROUP);
-    a.mov(argument(ROW), RAX);
-    a.cmp(RAX, argument(W_ROWS));
-    a.jump(Condition.LESS, group);
-    end(kept);
+    readAheadWithin(FEW_GROUP);
   }
 
-  /** The same as {@link #readAhead}, and no further than reading ahead is of use. */
-  private void readAheadOfFew(int rows) {
+  private void readAheadWithin(int rows) {
     Label known = new Label();
     readAhead(rows, FEW_GROUP);
     a.mov(RAX, argument(ROW));
