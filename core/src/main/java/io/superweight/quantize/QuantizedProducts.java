@@ -147,23 +147,21 @@ public final class QuantizedProducts implements ExecutedProducts {
     if (!rounds) {
       multiplyFloats(matrix, x, y, device, integers);
       if (matrix.differences.length > 0) {
-        MemorySegment inputs = inputs(x, device);
-        MemorySegment outputs = device.host(y);
-        hold(matrix, inputs, x, outputs, y, null, null);
-        device.store(y, outputs);
+        Values inputs = inputs(x, device);
+        Values outputs = outputs(y, device);
+        hold(matrix, inputs::get, outputs);
+        device.store(y, outputs.data);
       }
       return;
     }
     float[] largest = integers.largest(x);
-    boolean restores = activations.superActivation() != ActivationQuantizer.SuperActivation.PLAIN;
-    // What is put back is worked out here.
-    MemorySegment inputs =
-        restores || matrix.differences.length > 0 ? inputs(x, device) : MemorySegment.NULL;
+    // What is put back is worked out here; null where nothing is.
+    Values inputs = restores() || matrix.differences.length > 0 ? inputs(x, device) : null;
     float[] scales = largest.clone();
     boolean[] precise = new boolean[x.rows()];
     List<int[]> restored = new ArrayList<>();
     for (Rows sequence : sequences) {
-      round(site, inputs, x.cols(), sequence, scales, precise, restored);
+      round(site, inputs, sequence, scales, precise, restored);
     }
     boolean[] unscaled = new boolean[x.rows()];
     for (int t = 0; t < scales.length; t++) {
@@ -176,24 +174,19 @@ public final class QuantizedProducts implements ExecutedProducts {
     // Rows that are not rounded.
     apart(precise, x, y, device, (in, out) -> multiplyFloats(matrix, in, out, device, integers));
     if (!restored.isEmpty() || matrix.differences.length > 0) {
-      MemorySegment outputs = device.host(y);
-      restore(matrix, inputs, x, outputs, y, scales, most, precise, restored);
+      Values outputs = outputs(y, device);
+      restore(matrix, inputs, outputs, scales, most, precise, restored);
       Set<Long> restoredAt = new HashSet<>();
       restored.forEach(at -> restoredAt.add((long) at[0] * x.cols() + at[1]));
-      hold(
-          matrix,
-          inputs,
-          x,
-          outputs,
-          y,
-          precise,
+      Inputs rounded =
           (t, c) -> {
-            float value = get(inputs, x, t, c);
+            float value = inputs.get(t, c);
             boolean kept =
                 precise[t] || restoredAt.contains((long) t * x.cols() + c) || !(scales[t] > 0);
             return kept ? value : code(value, scales[t], most) * scales[t];
-          });
-      device.store(y, outputs);
+          };
+      hold(matrix, rounded, outputs);
+      device.store(y, outputs.data);
     }
     // Rows without a scale: what is no number is to come out as none.
     apart(unscaled, x, y, device, (in, out) -> device.matmul(in, w.after(), false, out));
@@ -206,8 +199,7 @@ public final class QuantizedProducts implements ExecutedProducts {
    */
   private void round(
       Site site,
-      MemorySegment inputs,
-      int cols,
+      Values inputs,
       Rows sequence,
       float[] scales,
       boolean[] precise,
@@ -215,9 +207,10 @@ public final class QuantizedProducts implements ExecutedProducts {
     int rows = sequence.tokens().length;
     int from = sequence.from();
     float[] largest = Arrays.copyOfRange(scales, from, from + rows);
-    if (activations.superActivation() != ActivationQuantizer.SuperActivation.PLAIN) {
+    if (restores()) {
+      int cols = inputs.cols;
       float[] values = new float[Math.multiplyExact(rows, cols)];
-      MemorySegment.copy(inputs, FLOAT, 4L * from * cols, values, 0, values.length);
+      MemorySegment.copy(inputs.data, FLOAT, 4L * from * cols, values, 0, values.length);
       int[] held = QuantizedActivations.held(activations, site, values, cols);
       float median = Selection.median(values);
       for (int at : held) {
@@ -279,10 +272,8 @@ public final class QuantizedProducts implements ExecutedProducts {
   /** Adds what rounding took from activations that are put back. */
   private static void restore(
       Codes matrix,
-      MemorySegment inputs,
-      Buffer x,
-      MemorySegment outputs,
-      Buffer y,
+      Values inputs,
+      Values outputs,
       float[] scales,
       int most,
       boolean[] precise,
@@ -293,64 +284,69 @@ public final class QuantizedProducts implements ExecutedProducts {
       if (precise[t]) {
         continue;
       }
-      float value = get(inputs, x, t, c);
+      float value = inputs.get(t, c);
       float rounded = scales[t] > 0 ? code(value, scales[t], most) * scales[t] : 0;
       float difference = value - rounded;
       long rowBytes = DType.Q8_0.bytes(matrix.plain.cols());
       long offset = c / 32 * 34L + 2 + c % 32;
-      for (int r = 0; r < y.cols(); r++) {
+      for (int r = 0; r < outputs.cols; r++) {
         byte code = matrix.plain.data().get(ValueLayout.JAVA_BYTE, r * rowBytes + offset);
-        set(outputs, y, t, r, get(outputs, y, t, r) + difference * (code * matrix.scales[r]));
+        outputs.add(t, r, difference * (code * matrix.scales[r]));
       }
     }
   }
 
-  private interface Rounded {
-    /** What a product with the rounded input sees. */
+  /** What a product sees of its input. */
+  private interface Inputs {
     float at(int row, int col);
   }
 
   /** Adds what rounding took from weights that are put back. */
-  private static void hold(
-      Codes matrix,
-      MemorySegment inputs,
-      Buffer x,
-      MemorySegment outputs,
-      Buffer y,
-      boolean[] precise,
-      Rounded rounded) {
+  private static void hold(Codes matrix, Inputs inputs, Values outputs) {
     for (int i = 0; i < matrix.differences.length; i++) {
       Coordinate weight = matrix.held.get(i);
-      for (int t = 0; t < x.rows(); t++) {
-        float value =
-            rounded == null ? get(inputs, x, t, weight.col()) : rounded.at(t, weight.col());
-        set(
-            outputs,
-            y,
-            t,
-            weight.row(),
-            get(outputs, y, t, weight.row()) + matrix.differences[i] * value);
+      for (int t = 0; t < outputs.rows; t++) {
+        outputs.add(t, weight.row(), matrix.differences[i] * inputs.at(t, weight.col()));
       }
     }
   }
 
-  /** The values of x in host memory, which stay valid. */
-  private static MemorySegment inputs(Buffer x, Device device) {
+  /** A buffer's values in host memory, {@code [rows, cols]}. */
+  private record Values(MemorySegment data, int rows, int cols) {
+    float get(int row, int col) {
+      return data.get(FLOAT, at(row, col));
+    }
+
+    void add(int row, int col, float what) {
+      data.set(FLOAT, at(row, col), get(row, col) + what);
+    }
+
+    private long at(int row, int col) {
+      return 4 * ((long) row * cols + col);
+    }
+  }
+
+  /** Those of x, which stay valid. */
+  private static Values inputs(Buffer x, Device device) {
     MemorySegment held = device.host(x);
-    return device.inHostMemory() ? held : MemorySegment.ofArray(held.toArray(FLOAT));
+    return new Values(
+        device.inHostMemory() ? held : MemorySegment.ofArray(held.toArray(FLOAT)),
+        x.rows(),
+        x.cols());
   }
 
-  private static float get(MemorySegment values, Buffer of, int row, int col) {
-    return values.get(FLOAT, 4 * ((long) row * of.cols() + col));
+  /** Those of y, to be stored after. */
+  private static Values outputs(Buffer y, Device device) {
+    return new Values(device.host(y), y.rows(), y.cols());
   }
 
-  private static void set(MemorySegment values, Buffer of, int row, int col, float value) {
-    values.set(FLOAT, 4 * ((long) row * of.cols() + col), value);
+  private boolean restores() {
+    return activations.superActivation() != ActivationQuantizer.SuperActivation.PLAIN;
   }
 
   private boolean needsPlain(boolean rounded) {
     return !rounded
-        || activations.superActivation() != ActivationQuantizer.SuperActivation.PLAIN
+        || restores()
         || activations.sinks() == ActivationQuantizer.Sinks.PRECISE
         || activations.sinks() == ActivationQuantizer.Sinks.OUTLIERS;
   }
