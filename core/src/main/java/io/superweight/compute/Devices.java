@@ -15,7 +15,8 @@ public final class Devices {
 
   private final List<DeviceProvider> providers;
 
-  Devices(List<DeviceProvider> providers) {
+  /** The choice among these. */
+  public Devices(List<DeviceProvider> providers) {
     this.providers =
         providers.stream()
             .sorted(Comparator.comparingInt(DeviceProvider::preference).reversed())

@@ -11,14 +11,15 @@ import io.superweight.compute.LogitBlock;
 import io.superweight.compute.Matrix;
 import io.superweight.compute.Operands;
 import io.superweight.compute.Precision;
-import io.superweight.nativelib.NativeCache;
 import io.superweight.tensor.DType;
 import io.superweight.tensor.Dequantizer;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Deque;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -111,6 +112,13 @@ final class CudaDevice implements Device, KeptWeights.Owner {
   private final MemorySegment staging;
   private final long[] sent = new long[2];
   private final List<KeptWeights> kept = new ArrayList<>();
+
+  /** Addresses in the pool that nobody has given back. */
+  private final Set<Long> inUse = new HashSet<>();
+
+  /** What gives back whatever the device took when it was opened, the last first. */
+  private final Deque<Runnable> releases = new ArrayDeque<>();
+
   private long weightBudget;
 
   /** Whether what only products and attention read is held in bfloat16: where weights are, too. */
@@ -141,7 +149,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
   /** A product that was added elsewhere, and whose own result nobody has asked for yet. */
   private Product owed;
 
-  private CudaDevice(CudaDriver driver, int unit, DeviceRequest request) {
+  private CudaDevice(Machine machine, CudaDriver driver, int unit, DeviceRequest request) {
     this.driver = driver;
     this.unit = unit;
     this.precision = request.precision();
@@ -160,14 +168,13 @@ final class CudaDevice implements Device, KeptWeights.Owner {
               + "; the cuda device needs 8.0 (Ampere) or newer: compute with --device onednn");
     }
     this.processors = driver.attribute(unit, PROCESSORS);
-    CudaLibraries libraries =
-        new CudaLibraries(request.libraries(), System.getenv(), driver.version());
+    CudaLibraries libraries = new CudaLibraries(machine, request.libraries(), driver.version());
     CudaLibraries.Found cublas = libraries.load("libcublasLt.so", "nvidia-cublas");
     context = driver.retainContext(unit);
+    releases.push(() -> driver.releaseContext(unit));
     try {
       driver.use(context);
-      KernelImage image =
-          new KernelImage(NativeCache.ofUser().folder().resolve("cuda"), capability);
+      KernelImage image = new KernelImage(machine.cache(), capability);
       byte[] code =
           image.load(() -> new Nvrtc(libraries.load("libnvrtc.so", "nvidia-cuda-nvrtc").lookup()));
       try (Arena local = Arena.ofConfined()) {
@@ -178,19 +185,26 @@ final class CudaDevice implements Device, KeptWeights.Owner {
             "the NVIDIA driver does not take the kernels that NVRTC made: it is older than the CUDA"
                 + " libraries; update it, or name older ones with --cuda-path");
       }
+      releases.push(() -> driver.unloadModule(module));
       long free = driver.freeMemory();
       weightBudget = request.memoryBytes().orElse(free - Math.min(8L << 30, free / 4));
-      stream = driver.createStream();
       pool = driver.poolThatKeeps(unit);
+      releases.push(() -> driver.trim(pool));
+      stream = driver.createStream();
+      releases.push(() -> driver.destroyStream(stream));
       products = new CublasLt(cublas.lookup(), new TrialsHere());
-      workspace = driver.allocate(CublasLt.WORKSPACE);
-      arrays = driver.allocateHost(ARRAY_BYTES);
-      arraysOnDevice = driver.allocate(ARRAY_BYTES);
-      staging = driver.allocateHost(2L * ARRAY_BYTES);
-      sent[0] = driver.createEvent();
-      sent[1] = driver.createEvent();
+      releases.push(products::close);
+      workspace = fixed(CublasLt.WORKSPACE);
+      arrays = pinned(ARRAY_BYTES);
+      arraysOnDevice = fixed(ARRAY_BYTES);
+      staging = pinned(2L * ARRAY_BYTES);
+      for (int i = 0; i < sent.length; i++) {
+        long event = driver.createEvent();
+        releases.push(() -> driver.destroyEvent(event));
+        sent[i] = event;
+      }
     } catch (RuntimeException | Error e) {
-      driver.releaseContext(unit);
+      releases.forEach(Runnable::run);
       throw e;
     }
     parameters = arena.allocate(LONG, 64);
@@ -208,14 +222,27 @@ final class CudaDevice implements Device, KeptWeights.Owner {
             precision == Precision.BF16 ? "bf16" : "f32");
   }
 
+  /** Memory of the card for as long as the device is open. */
+  private long fixed(long bytes) {
+    long address = driver.allocate(bytes);
+    releases.push(() -> driver.free(address));
+    return address;
+  }
+
+  private MemorySegment pinned(long bytes) {
+    MemorySegment memory = driver.allocateHost(bytes);
+    releases.push(() -> driver.freeHost(memory));
+    return memory;
+  }
+
   /**
    * Opens a card.
    *
    * @throws InputException of kind UNSUPPORTED where driver, libraries or card will not do; of kind
    *     USAGE where there is no such card; of kind DEVICE where its memory is full
    */
-  static CudaDevice open(DeviceRequest request, int ordinal) {
-    CudaDriver driver = CudaDriver.load();
+  static CudaDevice open(Machine machine, DeviceRequest request, int ordinal) {
+    CudaDriver driver = CudaDriver.load(machine);
     int count = driver.devices();
     if (ordinal < 0 || ordinal >= count) {
       throw new InputException(
@@ -226,7 +253,7 @@ final class CudaDevice implements Device, KeptWeights.Owner {
               + count
               + (count == 1 ? " card, cuda:0" : " cards, cuda:0 to cuda:" + (count - 1)));
     }
-    return new CudaDevice(driver, driver.device(ordinal), request);
+    return new CudaDevice(machine, driver, driver.device(ordinal), request);
   }
 
   @Override
@@ -282,10 +309,12 @@ final class CudaDevice implements Device, KeptWeights.Owner {
     if (address == 0) {
       throw driver.outOfMemory(bytes);
     }
+    inUse.add(address);
     return address;
   }
 
   void giveBack(long address) {
+    inUse.remove(address);
     driver.free(address, stream);
   }
 
@@ -328,16 +357,19 @@ final class CudaDevice implements Device, KeptWeights.Owner {
       if (closed) {
         return;
       }
-      driver.use(context);
-      settle();
-      for (long address : taken) {
-        if (owed != null && (values.within(owed.y, address) || values.within(owed.x, address))) {
-          owed = null;
+      try {
+        driver.use(context);
+        settle();
+      } finally { // a lost card refuses even that
+        for (long address : taken) {
+          if (owed != null && (values.within(owed.y, address) || values.within(owed.x, address))) {
+            owed = null;
+          }
+          values.freed(address);
+          giveBack(address);
         }
-        values.freed(address);
-        giveBack(address);
+        taken.clear();
       }
-      taken.clear();
     }
   }
 
@@ -462,14 +494,17 @@ final class CudaDevice implements Device, KeptWeights.Owner {
 
   @Override
   public void closed(KeptWeights weights) {
-    if (!closed) {
-      driver.use(context);
-      settle();
-      owed = null;
-      driver.await(stream);
-    }
-    if (kept.remove(weights)) {
-      weightBudget += weights.bytes();
+    try {
+      if (!closed) {
+        driver.use(context);
+        settle();
+        owed = null;
+        driver.await(stream);
+      }
+    } finally {
+      if (kept.remove(weights)) {
+        weightBudget += weights.bytes();
+      }
     }
   }
 
@@ -693,7 +728,11 @@ final class CudaDevice implements Device, KeptWeights.Owner {
   private final class TrialsHere implements CublasLt.Trials {
     @Override
     public long room(long bytes) {
-      return driver.allocateOrNone(bytes, stream);
+      long address = driver.allocateOrNone(bytes, stream);
+      if (address != 0) {
+        inUse.add(address);
+      }
+      return address;
     }
 
     @Override
@@ -1467,40 +1506,34 @@ final class CudaDevice implements Device, KeptWeights.Owner {
     return result;
   }
 
+  private void closeKept() {
+    if (!kept.isEmpty()) {
+      KeptWeights last = kept.getLast();
+      try {
+        last.close();
+      } finally {
+        kept.remove(last);
+        closeKept();
+      }
+    }
+  }
+
   /** Frees everything on the GPU. */
   @Override
   public void close() {
     if (closed) {
       return;
     }
-    driver.use(context);
     try {
-      List.copyOf(kept).forEach(KeptWeights::close);
+      closeKept();
     } finally {
       closed = true;
-      products.close();
-      values.close();
-      integers.close();
-      if (widened != 0) {
-        giveBack(widened);
-      }
-      if (copied != 0) {
-        giveBack(copied);
-      }
-      divisions.values().forEach(divided -> giveBack(divided.address));
-      driver.free(workspace);
-      driver.free(arraysOnDevice);
-      driver.freeHost(arrays);
-      driver.freeHost(staging);
+      driver.useIfItGoes(context);
+      List.copyOf(inUse).forEach(this::giveBack);
       if (host != null) {
         driver.freeHost(host);
       }
-      driver.destroyEvent(sent[0]);
-      driver.destroyEvent(sent[1]);
-      driver.destroyStream(stream);
-      driver.trim(pool);
-      driver.unloadModule(module);
-      driver.releaseContext(unit);
+      releases.forEach(Runnable::run);
       arena.close();
     }
   }

@@ -5,8 +5,6 @@ import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
-import java.nio.file.Files;
-import java.nio.file.Path;
 
 /** The functions of the CUDA driver interface (cuda.h) that the device needs. */
 final class CudaDriver {
@@ -110,30 +108,31 @@ final class CudaDriver {
             : null;
   }
 
-  /** Whether this system has such a driver loaded, by a look at its files alone. */
-  static boolean present() {
-    return Files.exists(Path.of("/dev/nvidiactl")) || Files.exists(Path.of("/dev/dxg")); // or WSL
-  }
-
   /**
-   * The system's driver, ready for use.
+   * A machine's driver, ready for use.
    *
    * @throws InputException of kind UNSUPPORTED where there is none, it is too old, or sees no card
    */
-  static CudaDriver load() {
+  static CudaDriver load(Machine machine) {
     if (!CudaDriver.class.getModule().isNativeAccessEnabled()) {
       throw unsupported(
           "CUDA needs native access: pass --enable-native-access=ALL-UNNAMED to java");
     }
+    SymbolLookup library;
+    try {
+      library = machine.loader().load("libcuda.so.1");
+    } catch (IllegalArgumentException absent) {
+      throw unsupported("there is no NVIDIA driver here (libcuda.so.1 cannot be loaded)");
+    }
     CudaDriver driver;
     try {
-      driver = new CudaDriver(library("libcuda.so.1"));
+      refuseOld(library);
+      driver = new CudaDriver(library);
     } catch (IllegalArgumentException absent) {
-      String reason = String.valueOf(absent.getMessage());
       throw unsupported(
-          reason.startsWith("no function")
-              ? "the NVIDIA driver is too old (" + reason + "): CUDA needs version 470 or newer"
-              : "there is no NVIDIA driver here (libcuda.so.1 cannot be loaded)");
+          "the NVIDIA driver is too old ("
+              + absent.getMessage()
+              + "): install version 470 or newer, or compute with --device onednn");
     }
     int code = driver.init.call(0);
     if (code == NO_DEVICE) {
@@ -145,22 +144,25 @@ final class CudaDriver {
               + driver.nameOf(code)
               + "): does nvidia-smi work, and do driver and kernel module have the same version?");
     }
-    if (driver.version() < OLDEST) {
-      throw unsupported(
-          "the NVIDIA driver is too old: it is made for CUDA "
-              + readable(driver.version())
-              + ", and "
-              + readable(OLDEST)
-              + " is the least; install version 470 or newer");
-    }
     return driver;
   }
 
-  @SuppressWarnings("restricted") // native code is what this is for
-  static SymbolLookup library(String nameOrPath) {
-    return nameOrPath.contains("/")
-        ? SymbolLookup.libraryLookup(Path.of(nameOrPath), Arena.global())
-        : SymbolLookup.libraryLookup(nameOrPath, Arena.global());
+  /** Before all else: an old driver lacks some of the functions, and does not know new cards. */
+  private static void refuseOld(SymbolLookup library) {
+    NativeFunction function = NativeFunction.of(library, "cuDriverGetVersion", 1);
+    int version;
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment result = arena.allocate(ValueLayout.JAVA_INT);
+      version = function.call(result.address()) == 0 ? result.get(ValueLayout.JAVA_INT, 0) : OLDEST;
+    }
+    if (version < OLDEST) {
+      throw unsupported(
+          "the NVIDIA driver is too old: it is made for CUDA "
+              + readable(version)
+              + ", and "
+              + readable(OLDEST)
+              + " is the least; install version 470 or newer, or compute with --device onednn");
+    }
   }
 
   static InputException unsupported(String message) {
@@ -258,6 +260,11 @@ final class CudaDriver {
     check(setContext.call(context), "context");
   }
 
+  /** To give things back, which is done for a lost card, too. */
+  void useIfItGoes(long context) {
+    setContext.call(context);
+  }
+
   long createStream() {
     return get("stream", at -> createStream.call(at, 1)); // does not wait for the default stream
   }
@@ -306,6 +313,11 @@ final class CudaDriver {
 
   void awaitEvent(long event) {
     check(awaitEvent.call(event), "copying");
+  }
+
+  /** Until what came before the event is over, whether it went well or not. */
+  void outlast(long event) {
+    awaitEvent.call(event);
   }
 
   /** Empty module 0 where the image is not for this card. */

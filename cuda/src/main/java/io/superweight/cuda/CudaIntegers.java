@@ -16,7 +16,7 @@ import java.util.Set;
  * Products of 8-bit integers on the GPU's matrix units, by cuBLASLt; what surrounds the sums is in
  * {@code kernels.cu}.
  */
-final class CudaIntegers implements IntegerProducts, AutoCloseable {
+final class CudaIntegers implements IntegerProducts {
   /** Rows and columns of codes on the GPU are multiples of these, the rest zeros. */
   private static final int ROWS = 16;
 
@@ -185,12 +185,5 @@ final class CudaIntegers implements IntegerProducts, AutoCloseable {
       long scales = device.array(MemorySegment.ofArray(factors));
       device.launchOver("scaleColumns", count, at, scales, y.cols(), count);
     }
-  }
-
-  /** Frees all codes. */
-  @Override
-  public void close() {
-    held.forEach(memory -> device.giveBack(memory.address));
-    held.clear();
   }
 }

@@ -21,6 +21,7 @@ import java.util.stream.Stream;
 final class CudaLibraries {
   private static final int OLDEST_MAJOR = 11;
 
+  private final Machine.Loader loader;
   private final Optional<Path> named;
   private final Map<String, String> environment;
   private final int major;
@@ -29,9 +30,10 @@ final class CudaLibraries {
    * @param named what the user gave; then only there is looked
    * @param driverVersion {@code 13000} for 13.0: newer libraries do not run on it
    */
-  CudaLibraries(Optional<Path> named, Map<String, String> environment, int driverVersion) {
+  CudaLibraries(Machine machine, Optional<Path> named, int driverVersion) {
+    this.loader = machine.loader();
+    this.environment = machine.environment();
     this.named = named.or(() -> Optional.ofNullable(environment.get("CUDA_PATH")).map(Path::of));
-    this.environment = environment;
     this.major = driverVersion / 1000;
   }
 
@@ -54,7 +56,7 @@ final class CudaLibraries {
         Path path = folder.resolve(file);
         if (Files.exists(path)) {
           try {
-            return new Found(CudaDriver.library(path.toString()), path.toString());
+            return new Found(loader.load(path.toString()), path.toString());
           } catch (IllegalArgumentException unloadable) {
             refusal = "; " + path + " cannot be loaded";
           }
@@ -62,7 +64,7 @@ final class CudaLibraries {
       }
       if (named.isEmpty()) {
         try {
-          return new Found(CudaDriver.library(file), file);
+          return new Found(loader.load(file), file);
         } catch (IllegalArgumentException absent) {
           continue;
         }

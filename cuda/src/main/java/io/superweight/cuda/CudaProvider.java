@@ -11,6 +11,17 @@ public final class CudaProvider implements DeviceProvider {
   /** A smaller model is done on the CPU before a GPU is ready. */
   private static final long LEAST_WEIGHT_BYTES = 256 << 20;
 
+  private final Machine machine;
+
+  /** Those of this machine. */
+  public CudaProvider() {
+    this(Machine.here());
+  }
+
+  CudaProvider(Machine machine) {
+    this.machine = machine;
+  }
+
   @Override
   public String name() {
     return "cuda";
@@ -28,7 +39,7 @@ public final class CudaProvider implements DeviceProvider {
 
   @Override
   public boolean present() {
-    return CudaDriver.present();
+    return machine.hasDriver();
   }
 
   @Override
@@ -53,6 +64,6 @@ public final class CudaProvider implements DeviceProvider {
               + request.unit()
               + "\"");
     }
-    return CudaDevice.open(request, ordinal);
+    return CudaDevice.open(machine, request, ordinal);
   }
 }

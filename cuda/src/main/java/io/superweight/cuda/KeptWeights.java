@@ -190,7 +190,11 @@ final class KeptWeights implements Device.Kept {
         start("superweight-upload", this::loadGroups);
       }
     } catch (RuntimeException | Error e) {
-      close();
+      try {
+        close();
+      } catch (InputException again) {
+        e.addSuppressed(again);
+      }
       throw e;
     }
   }
@@ -449,7 +453,7 @@ final class KeptWeights implements Device.Kept {
     } finally {
       for (int i = 0; i < staging.length; i++) {
         if (staging[i] != null) {
-          driver.awaitEvent(sent[i]);
+          driver.outlast(sent[i]);
           driver.destroyEvent(sent[i]);
           driver.freeHost(staging[i]);
         }
@@ -483,8 +487,8 @@ final class KeptWeights implements Device.Kept {
     if (--entry.pieces[piece.item.index] == 0) {
       if (entries.get(entry.group) == entry) { // nobody has gone on without it
         long event = driver.createEvent();
-        driver.record(event, copies);
         entry.events[piece.item.index] = event;
+        driver.record(event, copies);
         entry.pieces[piece.item.index] = -1;
       }
     }
@@ -530,14 +534,17 @@ final class KeptWeights implements Device.Kept {
     if (interrupted) {
       Thread.currentThread().interrupt();
     }
-    owner.closed(this);
-    driver.await(copies);
-    driver.destroyStream(copies);
-    pinned.forEach(item -> driver.unpin(item.data.address() + toPage(item)));
-    entries.values().forEach(this::destroyEvents);
-    for (Slot slot : all) {
-      driver.destroyEvent(slot.used);
-      driver.free(slot.address);
+    try {
+      owner.closed(this);
+      driver.await(copies);
+    } finally { // what the GPU failed at is no reason to keep what it holds
+      driver.destroyStream(copies);
+      pinned.forEach(item -> driver.unpin(item.data.address() + toPage(item)));
+      entries.values().forEach(this::destroyEvents);
+      for (Slot slot : all) {
+        driver.destroyEvent(slot.used);
+        driver.free(slot.address);
+      }
     }
   }
 }

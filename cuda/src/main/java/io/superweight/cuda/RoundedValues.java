@@ -11,7 +11,7 @@ import java.util.TreeMap;
  * <p>An operation asks for an address by what it does there: {@code read}, {@code write} (all of
  * it), {@code update} (some of it, or read and written).
  */
-final class RoundedValues implements AutoCloseable {
+final class RoundedValues {
   private static final class Allocation {
     final long base;
     final long bytes;
@@ -216,10 +216,5 @@ final class RoundedValues implements AutoCloseable {
     if (a.rounded == 0) {
       a.rounded = device.take(a.bytes / 2);
     }
-  }
-
-  @Override
-  public void close() {
-    allocations.keySet().stream().toList().forEach(this::freed);
   }
 }

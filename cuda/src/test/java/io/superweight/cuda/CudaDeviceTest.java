@@ -33,7 +33,7 @@ final class CudaDeviceTest extends DeviceContract {
 
   @BeforeAll
   static void open() {
-    first = CudaDriver.present() ? Gpu.open(Precision.F32) : null;
+    first = Machine.here().hasDriver() ? Gpu.open(Precision.F32) : null;
   }
 
   @AfterAll
@@ -396,7 +396,8 @@ final class CudaDeviceTest extends DeviceContract {
   @Test
   void aCardThatIsNotThereIsRefusedWithThoseThatAre() {
     Gpu.assumePresent();
-    assertThatThrownBy(() -> CudaDevice.open(DeviceRequest.of(1, Precision.F32), 99))
+    assertThatThrownBy(
+            () -> CudaDevice.open(Machine.here(), DeviceRequest.of(1, Precision.F32), 99))
         .isInstanceOfSatisfying(
             InputException.class, e -> assertThat(e.kind()).isEqualTo(InputException.Kind.USAGE))
         .hasMessageContaining("cuda:0");

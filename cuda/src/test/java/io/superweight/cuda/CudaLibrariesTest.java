@@ -20,6 +20,15 @@ import org.junit.jupiter.api.io.TempDir;
 final class CudaLibrariesTest {
   @TempDir Path folder;
 
+  private static CudaLibraries libraries(
+      Optional<Path> named, Map<String, String> environment, int driverVersion) {
+    Machine here = Machine.here();
+    return new CudaLibraries(
+        new Machine(here.loader(), here.driverFiles(), environment, here.cache()),
+        named,
+        driverVersion);
+  }
+
   @Test
   void foldersOfPythonsPackagesComeBeforeTheToolkits() throws IOException {
     Path python =
@@ -27,7 +36,7 @@ final class CudaLibrariesTest {
             folder.resolve("venv/lib/python3.12/site-packages/nvidia/cu13/lib"));
     Path toolkit = Files.createDirectories(folder.resolve("cuda/lib64"));
     CudaLibraries libraries =
-        new CudaLibraries(
+        libraries(
             Optional.empty(),
             Map.of(
                 "VIRTUAL_ENV",
@@ -42,7 +51,7 @@ final class CudaLibrariesTest {
   void aNamedFolderIsTheOnlyOneLookedInto() throws IOException {
     Path named = Files.createDirectories(folder.resolve("mine/nvidia/cublas/lib"));
     CudaLibraries libraries =
-        new CudaLibraries(
+        libraries(
             Optional.of(folder.resolve("mine")),
             Map.of("CUDA_HOME", folder.toString(), "VIRTUAL_ENV", folder.toString()),
             13_000);
@@ -51,7 +60,7 @@ final class CudaLibrariesTest {
 
   @Test
   void aMissingLibraryIsOneLineThatSaysHowToGetIt() {
-    CudaLibraries libraries = new CudaLibraries(Optional.of(folder), Map.of(), 12_040);
+    CudaLibraries libraries = libraries(Optional.of(folder), Map.of(), 12_040);
     assertThatThrownBy(() -> libraries.load("libcublasLt.so", "nvidia-cublas"))
         .isInstanceOfSatisfying(
             InputException.class,
@@ -64,7 +73,7 @@ final class CudaLibrariesTest {
   @Test
   void aBrokenLibraryIsPassedBy() throws IOException {
     Files.writeString(folder.resolve("libcublasLt.so.12"), "no library");
-    CudaLibraries libraries = new CudaLibraries(Optional.of(folder), Map.of(), 12_040);
+    CudaLibraries libraries = libraries(Optional.of(folder), Map.of(), 12_040);
     assertThatThrownBy(() -> libraries.load("libcublasLt.so", "nvidia-cublas"))
         .isInstanceOf(InputException.class)
         .hasMessageContaining("cannot be loaded");
@@ -72,7 +81,7 @@ final class CudaLibrariesTest {
 
   @Test
   void withoutADriverTheDeviceSaysSo_andIsNotEvenTriedUnasked() {
-    Assumptions.assumeFalse(CudaDriver.present());
+    Assumptions.assumeFalse(Machine.here().hasDriver());
     CudaProvider provider = new CudaProvider();
     assertThat(
             provider.suits(

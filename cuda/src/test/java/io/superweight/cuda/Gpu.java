@@ -13,7 +13,7 @@ final class Gpu {
   private Gpu() {}
 
   static void assumePresent() {
-    Assumptions.assumeTrue(CudaDriver.present(), "skipped: this machine has no NVIDIA GPU");
+    Assumptions.assumeTrue(Machine.here().hasDriver(), "skipped: this machine has no NVIDIA GPU");
   }
 
   static Device open(Precision precision) {
@@ -24,14 +24,16 @@ final class Gpu {
   static CudaDevice open(Precision precision, long weightBytes) {
     assumePresent();
     return CudaDevice.open(
-        new DeviceRequest(4, precision, "", 0, OptionalLong.of(weightBytes), Optional.empty()), 0);
+        Machine.here(),
+        new DeviceRequest(4, precision, "", 0, OptionalLong.of(weightBytes), Optional.empty()),
+        0);
   }
 
   /** The compiler alone runs without a card; where its library is not installed tests skip. */
   static Nvrtc compiler() {
     try {
       return new Nvrtc(
-          new CudaLibraries(Optional.empty(), System.getenv(), 13_000)
+          new CudaLibraries(Machine.here(), Optional.empty(), 13_000)
               .load("libnvrtc.so", "nvidia-cuda-nvrtc")
               .lookup());
     } catch (InputException absent) {
