@@ -14,6 +14,7 @@ final class CudaDriver {
   private static final int OUT_OF_MEMORY = 2;
   private static final int NO_DEVICE = 100;
   private static final int NO_BINARY = 209;
+  private static final int NOT_FOUND = 500;
 
   private final NativeFunction init;
   private final NativeFunction driverVersion;
@@ -342,7 +343,11 @@ final class CudaDriver {
     try (Arena arena = Arena.ofConfined()) {
       MemorySegment result = arena.allocate(ValueLayout.JAVA_LONG);
       int code = getFunction.call(result.address(), module, arena.allocateFrom(name).address());
-      return code == 0 ? result.get(ValueLayout.JAVA_LONG, 0) : 0;
+      if (code == NOT_FOUND) {
+        return 0;
+      }
+      check(code, name);
+      return result.get(ValueLayout.JAVA_LONG, 0);
     }
   }
 
