@@ -3,6 +3,7 @@ package io.superweight.checkpoint;
 import io.superweight.InputException;
 import io.superweight.Sha256;
 import java.io.IOException;
+import java.io.InterruptedIOException;
 import java.lang.foreign.MemorySegment;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
@@ -16,6 +17,11 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.zip.CRC32C;
 
 /**
@@ -27,6 +33,9 @@ import java.util.zip.CRC32C;
 public final class DraftFile implements AutoCloseable {
   private static final int CHECK_BYTES = 1 << 20;
 
+  /** So many new bytes are brought to the disk while others are still made. */
+  private static final long SETTLED_AT_ONCE = 64L << 20;
+
   private final Path target;
   private final long size;
   private final Path draft;
@@ -34,6 +43,13 @@ public final class DraftFile implements AutoCloseable {
   private final FileChannel channel;
   private final FileChannel journal;
   private final FileLock lock;
+
+  /** Bytes that were written since the disk was last told of any. */
+  private long unsettled;
+
+  private Future<?> settling = CompletableFuture.completedFuture(null);
+  private final ExecutorService settler =
+      Executors.newSingleThreadExecutor(Thread.ofPlatform().daemon().name("settler").factory());
 
   /** Pieces that were there from an earlier attempt: bytes by offset. */
   private final Map<Long, Long> done = new HashMap<>();
@@ -188,8 +204,38 @@ public final class DraftFile implements AutoCloseable {
         }
       }
       append(offset + " " + piece.byteSize() + " " + Long.toHexString(crc.getValue()) + "\n");
+      settle(piece.byteSize());
     } catch (IOException e) {
       throw failed(target, e);
+    }
+  }
+
+  /** Lets the disk work beside what makes the next pieces, so that little is left at the end. */
+  private synchronized void settle(long bytes) throws IOException {
+    unsettled += bytes;
+    if (unsettled >= SETTLED_AT_ONCE && settling.isDone()) {
+      settled();
+      unsettled = 0;
+      settling =
+          settler.submit(() -> {
+            channel.force(false);
+            return null;
+          });
+    }
+  }
+
+  /** Waits for the disk; what it could not take is told once, here. */
+  private void settled() throws IOException {
+    try {
+      settling.get();
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof IOException cause) {
+        throw cause;
+      }
+      throw new IllegalStateException(e.getCause());
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("interrupted");
     }
   }
 
@@ -210,6 +256,7 @@ public final class DraftFile implements AutoCloseable {
       if (channel.size() < size) {
         channel.write(ByteBuffer.allocate(1), size - 1); // padding behind the last piece
       }
+      settled();
       channel.force(true);
       channel.close();
       try {
@@ -238,6 +285,7 @@ public final class DraftFile implements AutoCloseable {
   /** Ends writing; without {@link #commit()} the draft stays for a later attempt. */
   @Override
   public void close() {
+    settler.close();
     try {
       if (lock.isValid()) {
         lock.release();

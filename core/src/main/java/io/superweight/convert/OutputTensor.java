@@ -1,7 +1,7 @@
 package io.superweight.convert;
 
-import io.superweight.tensor.BulkRows;
 import io.superweight.tensor.DType;
+import io.superweight.tensor.Dequantizer;
 import io.superweight.tensor.Shape;
 import io.superweight.tensor.Tensor;
 import java.util.List;
@@ -109,7 +109,7 @@ public final class OutputTensor {
   static Rows rowsOf(Tensor tensor, float offset) {
     int cols = cols(tensor.shape());
     return (row, out, at) -> {
-      BulkRows.decode(tensor.dtype(), tensor.data(), row * cols, cols, out, at);
+      Dequantizer.decode(tensor.dtype(), tensor.data(), row * cols, cols, out, at);
       if (offset != 0) {
         for (int i = at; i < at + cols; i++) {
           out[i] += offset;

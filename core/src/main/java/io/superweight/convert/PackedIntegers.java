@@ -1,5 +1,6 @@
 package io.superweight.convert;
 
+import io.superweight.compute.cpu.x86.AssembledEncoders;
 import io.superweight.convert.GgufContent.Element;
 import io.superweight.tensor.BlockEncoder;
 import io.superweight.tensor.DType;
@@ -7,6 +8,7 @@ import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * Rows as compressed-tensors packs them ({@code pack-quantized}, 0.20): symmetric integers with a
@@ -63,7 +65,7 @@ record PackedIntegers(int bits, int group, DType scaleType, List<Element> held) 
   }
 
   @Override
-  public Encoder encoder() {
+  public Encoder encoder(Optional<AssembledEncoders> assembled) {
     return (row, values, cols, out, at) -> {
       float[] scales = new float[groups(cols)];
       scales(row, values, cols, scales, 0);

@@ -1,18 +1,24 @@
 package io.superweight.convert;
 
+import io.superweight.compute.cpu.x86.AssembledEncoders;
 import io.superweight.tensor.BlockEncoder;
 import io.superweight.tensor.DType;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.nio.ByteOrder;
+import java.util.Optional;
 
 /** How the rows of a tensor lie in a file. */
 interface RowForm {
   /** Bytes that a row of so many elements takes. */
   long bytes(int cols);
 
-  /** One thread's encoder. */
-  Encoder encoder();
+  /**
+   * One thread's encoder.
+   *
+   * @param assembled machine code, where this machine runs it
+   */
+  Encoder encoder(Optional<AssembledEncoders> assembled);
 
   /** Encodes rows; not thread-safe. */
   @FunctionalInterface
@@ -33,7 +39,11 @@ interface RowForm {
     }
 
     @Override
-    public Encoder encoder() {
+    public Encoder encoder(Optional<AssembledEncoders> assembled) {
+      if (assembled.isPresent() && assembled.get().knows(dtype)) {
+        AssembledEncoders.Encoder encoder = assembled.get().encoder(dtype);
+        return (row, values, cols, out, at) -> encoder.encode(values, 0, cols, out, at);
+      }
       BlockEncoder encoder = new BlockEncoder(dtype);
       return (row, values, cols, out, at) -> encoder.encode(values, 0, cols, out, at);
     }
@@ -50,7 +60,7 @@ interface RowForm {
     }
 
     @Override
-    public Encoder encoder() {
+    public Encoder encoder(Optional<AssembledEncoders> assembled) {
       return (row, values, cols, out, at) -> {
         for (int i = 0; i < cols; i++) {
           out.set(I64, at + 8L * i, (long) values[i]);

@@ -3,7 +3,8 @@ package io.superweight.convert;
 import io.superweight.InputException;
 import io.superweight.Sha256;
 import io.superweight.checkpoint.DraftFile;
-import io.superweight.tensor.BulkRows;
+import io.superweight.compute.cpu.x86.AssembledEncoders;
+import io.superweight.tensor.BlockEncoder;
 import io.superweight.tensor.DType;
 import io.superweight.tensor.Tensor;
 import java.io.IOException;
@@ -103,24 +104,28 @@ final class TensorFile {
   double seconds(int threads) {
     double seconds = 0;
     Map<RowForm, Double> perElement = new LinkedHashMap<>();
+    Optional<AssembledEncoders> assembled = AssembledEncoders.ofThisMachine();
     try (Arena arena = Arena.ofConfined()) {
       for (Slot slot : slots) {
         OutputTensor tensor = slot.tensor();
         if (tensor.shape().rank() < 2 || slot.copied().isPresent()) {
           continue;
         }
-        perElement.computeIfAbsent(slot.form(), f -> secondsPerElement(slot, arena));
+        perElement.computeIfAbsent(slot.form(), f -> secondsPerElement(slot, assembled, arena));
         seconds += tensor.shape().elements() * perElement.get(slot.form()) / threads;
       }
+    } finally {
+      assembled.ifPresent(AssembledEncoders::close);
     }
     return seconds;
   }
 
-  private static double secondsPerElement(Slot slot, Arena arena) {
+  private static double secondsPerElement(
+      Slot slot, Optional<AssembledEncoders> assembled, Arena arena) {
     OutputTensor tensor = slot.tensor();
     float[] row = new float[tensor.cols()];
     MemorySegment out = arena.allocate(slot.form().bytes(tensor.cols()));
-    RowForm.Encoder encoder = slot.form().encoder();
+    RowForm.Encoder encoder = slot.form().encoder(assembled);
     double best = Double.POSITIVE_INFINITY;
     long until = System.nanoTime() + 1_000_000_000L;
     while (System.nanoTime() < until) {
@@ -195,9 +200,10 @@ final class TensorFile {
     Queue<Future<Piece>> running = new ArrayDeque<>();
     ExecutorService pool =
         Executors.newFixedThreadPool(threads, Thread.ofPlatform().daemon().factory());
+    Optional<AssembledEncoders> assembled = AssembledEncoders.ofThisMachine();
     try (Arena arena = Arena.ofShared()) {
       for (int i = 0; i < threads; i++) {
-        free.add(new Worker(draft, arena));
+        free.add(new Worker(draft, assembled, arena));
       }
       try {
         while (!pieces.isEmpty() || !running.isEmpty()) {
@@ -236,19 +242,23 @@ final class TensorFile {
         throw cause;
       }
       throw new IllegalStateException(e.getCause());
+    } finally {
+      assembled.ifPresent(AssembledEncoders::close);
     }
   }
 
   /** One thread's memory. */
   private final class Worker {
     private final DraftFile draft;
+    private final Optional<AssembledEncoders> assembled;
     private final Arena arena;
     private final Map<RowForm, RowForm.Encoder> encoders = new LinkedHashMap<>();
     private float[] row = new float[0];
     private MemorySegment out;
 
-    Worker(DraftFile draft, Arena arena) {
+    Worker(DraftFile draft, Optional<AssembledEncoders> assembled, Arena arena) {
       this.draft = draft;
+      this.assembled = assembled;
       this.arena = arena;
       this.out = arena.allocate(64);
     }
@@ -269,7 +279,8 @@ final class TensorFile {
       if (row.length < cols) {
         row = new float[cols];
       }
-      RowForm.Encoder encoder = encoders.computeIfAbsent(slot.form(), RowForm::encoder);
+      RowForm.Encoder encoder =
+          encoders.computeIfAbsent(slot.form(), form -> form.encoder(assembled));
       long rowBytes = slot.form().bytes(cols);
       for (int r = 0; r < piece.rows(); r++) {
         tensor.read(piece.firstRow() + r, row, 0);
@@ -284,7 +295,7 @@ final class TensorFile {
     }
 
     private void requireFinite(OutputTensor tensor, long index, int cols) {
-      if (!BulkRows.finite(row, cols)) {
+      if (!BlockEncoder.finite(row, cols)) {
         throw new InputException(
             InputException.Kind.MALFORMED,
             tensor.name()

@@ -102,6 +102,16 @@ public final class BlockEncoder {
     }
   }
 
+  /** Whether the first so many values are all finite. */
+  public static boolean finite(float[] values, int count) {
+    int signs = 0;
+    for (int i = 0; i < count; i++) {
+      // An exponent of ones carries into the sign.
+      signs |= (Float.floatToRawIntBits(values[i]) & 0x7fff_ffff) + 0x0080_0000;
+    }
+    return signs >= 0;
+  }
+
   /** The upper half of a float32, rounded to nearest, ties to even; NaN stays NaN. */
   public static short bfloat16(float value) {
     int bits = Float.floatToRawIntBits(value);

@@ -14,6 +14,7 @@ import java.util.Random;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class BlockEncoderTest {
   private static byte[] golden(String name) throws IOException {
@@ -141,5 +142,25 @@ class BlockEncoderTest {
       float[] block = java.util.Arrays.copyOfRange(values, at, at + 256);
       assertThat(encode(dtype, block)).as("row %s", at / 256).isEqualTo(out);
     }
+  }
+
+  @ParameterizedTest
+  @ValueSource(floats = {Float.NaN, Float.POSITIVE_INFINITY, Float.NEGATIVE_INFINITY})
+  void oneValueThatIsNotFiniteIsFoundWhereverItIs(float odd) {
+    for (int count : new int[] {1, 16, 17, 50}) {
+      for (int at = 0; at < count; at++) {
+        float[] values = new float[count + 1];
+        values[at] = odd;
+        assertThat(BlockEncoder.finite(values, count)).isFalse();
+        assertThat(BlockEncoder.finite(values, at)).isTrue();
+      }
+    }
+  }
+
+  @Test
+  void theLargestValuesAreFinite() {
+    float[] values = {Float.MAX_VALUE, -Float.MAX_VALUE, Float.MIN_VALUE, -0f};
+    assertThat(BlockEncoder.finite(values, 4)).isTrue();
+    assertThat(BlockEncoder.finite(new float[0], 0)).isTrue();
   }
 }

@@ -50,6 +50,19 @@ final class Assembler {
     GREATER
   }
 
+  /** How lanes are compared; false where one is no number, but for {@link #OTHER}. */
+  enum Comparison {
+    EQUAL(0),
+    OTHER(4),
+    GREATER(0x1e);
+
+    private final int code;
+
+    Comparison(int code) {
+      this.code = code;
+    }
+  }
+
   /**
    * Memory at {@code base + index · scale + displacement}.
    *
@@ -188,6 +201,147 @@ final class Assembler {
   void vmulps(int d, int a, Mem s) {
     evex(MAP_0F, NONE, 0, BITS_512 | BROADCAST, 0x59, d, a, s, 0, false, 4);
   }
+
+  void vsubps(int d, int a, int b) {
+    evex(MAP_0F, NONE, 0, BITS_512, 0x5c, d, a, b);
+  }
+
+  /** {@code d = a - s} for a float32 in memory. */
+  void vsubps(int d, int a, Mem s) {
+    evex(MAP_0F, NONE, 0, BITS_512 | BROADCAST, 0x5c, d, a, s, 0, false, 4);
+  }
+
+  void vdivps(int d, int a, int b) {
+    evex(MAP_0F, NONE, 0, BITS_512, 0x5e, d, a, b);
+  }
+
+  /** {@code d = a / b} in the lanes of the mask, else 0. */
+  void vdivps(int d, int a, int b, int mask) {
+    evex(MAP_0F, NONE, 0, BITS_512, 0x5e, d, a, b, mask, true);
+  }
+
+  /** {@code d = a · b} in the lanes of the mask, else 0. */
+  void vmulps(int d, int a, int b, int mask) {
+    evex(MAP_0F, NONE, 0, BITS_512, 0x59, d, a, b, mask, true);
+  }
+
+  void vmaxps(int d, int a, int b) {
+    evex(MAP_0F, NONE, 0, BITS_512, 0x5f, d, a, b);
+  }
+
+  void vminps(int d, int a, int b) {
+    evex(MAP_0F, NONE, 0, BITS_512, 0x5d, d, a, b);
+  }
+
+  /** {@code d} = 16 times the float32 at memory. */
+  void vbroadcastss(int d, Mem from) {
+    evex(MAP_0F38, P66, 0, BITS_512, 0x18, d, 0, from, 0, false, 4);
+  }
+
+  /** {@code d} = 16 times the first float32 of s. */
+  void vbroadcastss(int d, int s) {
+    evex(MAP_0F38, P66, 0, BITS_512, 0x18, d, 0, s);
+  }
+
+  /** {@code mask = a ? b}, lane by lane. */
+  void vcmpps(int mask, int a, int b, Comparison comparison) {
+    evex(MAP_0F, NONE, 0, BITS_512, 0xc2, mask, a, b);
+    emit(comparison.code);
+  }
+
+  /** The lanes of s in the mask come first in d; zeroing: the others are 0, else as they were. */
+  void vcompressps(int d, int s, int mask, boolean zeroing) {
+    evex(MAP_0F38, P66, 0, BITS_512, 0x8a, s, 0, d, mask, zeroing);
+  }
+
+  /** The lower half of {@code d} = the 16 float32 of s as float16, ties to even. */
+  void vcvtps2ph(int d, int s) {
+    evex(MAP_0F3A, P66, 0, BITS_512, 0x1d, s, 0, d);
+    emit(0);
+  }
+
+  /** {@code d = s} as 32-bit numbers, towards 0. */
+  void vcvttps2dq(int d, int s) {
+    evex(MAP_0F, PF3, 0, BITS_512, 0x5b, d, 0, s);
+  }
+
+  /** {@code d = s} as 32-bit numbers, ties to even. */
+  void vcvtps2dq(int d, int s) {
+    evex(MAP_0F, P66, 0, BITS_512, 0x5b, d, 0, s);
+  }
+
+  /** {@code memory} = the low bytes of the 32-bit numbers of s. */
+  void vpmovdb(Mem to, int s) {
+    evex(MAP_0F38, PF3, 0, BITS_512, 0x31, s, 0, to, 0, false, 16);
+  }
+
+  void vpandd(int d, int a, int b) {
+    evex(MAP_0F, P66, 0, BITS_512, 0xdb, d, a, b);
+  }
+
+  void vpord(int d, int a, int b) {
+    evex(MAP_0F, P66, 0, BITS_512, 0xeb, d, a, b);
+  }
+
+  void vpaddd(int d, int a, int b) {
+    evex(MAP_0F, P66, 0, BITS_512, 0xfe, d, a, b);
+  }
+
+  void vpsubd(int d, int a, int b) {
+    evex(MAP_0F, P66, 0, BITS_512, 0xfa, d, a, b);
+  }
+
+  /** {@code d = s << bits} of 32-bit numbers. */
+  void vpslld(int d, int s, int bits) {
+    evex(MAP_0F, P66, 0, BITS_512, 0x72, 6, d, s);
+    emit(bits);
+  }
+
+  /** {@code d = s >>> bits} of 32-bit numbers. */
+  void vpsrld(int d, int s, int bits) {
+    evex(MAP_0F, P66, 0, BITS_512, 0x72, 2, d, s);
+    emit(bits);
+  }
+
+  // ---- the first lane of a vector
+
+  /** {@code d = a · s}. */
+  void vmulss(int d, int a, Mem s) {
+    evex(MAP_0F, PF3, 0, 0, 0x59, d, a, s, 0, false, 4);
+  }
+
+  /** {@code d = a / b}. */
+  void vdivss(int d, int a, int b) {
+    evex(MAP_0F, PF3, 0, 0, 0x5e, d, a, b);
+  }
+
+  /** {@code d = a / s}. */
+  void vdivss(int d, int a, Mem s) {
+    evex(MAP_0F, PF3, 0, 0, 0x5e, d, a, s, 0, false, 4);
+  }
+
+  /** {@code d} = the float32 at memory. */
+  void vmovss(int d, Mem from) {
+    evex(MAP_0F, PF3, 0, 0, 0x10, d, 0, from, 0, false, 4);
+  }
+
+  /** The float32 at memory {@code = s}. */
+  void vmovss(Mem to, int s) {
+    evex(MAP_0F, PF3, 0, 0, 0x11, s, 0, to, 0, false, 4);
+  }
+
+  /** Compares as numbers without sign are compared: below, equal, above. */
+  void vcomiss(int a, Mem b) {
+    evex(MAP_0F, NONE, 0, 0, 0x2f, a, 0, b, 0, false, 4);
+  }
+
+  /** The 16 bits at memory = the lowest of s. */
+  void vpextrw(Mem to, int s) {
+    evex(MAP_0F3A, P66, 0, 0, 0x15, s, 0, to, 0, false, 2);
+    emit(0);
+  }
+
+  // ---- vectors of 512 bits
 
   /** {@code d += a · b} in one rounding. */
   void vfmadd231ps(int d, int a, int b) {
@@ -534,11 +688,26 @@ final class Assembler {
 
   /** Between registers. */
   private void evex(int map, int prefix, int w, int bits, int opcode, int reg, int v, int rm) {
+    evex(map, prefix, w, bits, opcode, reg, v, rm, 0, false);
+  }
+
+  /** Between registers, in the lanes of a mask. */
+  private void evex(
+      int map,
+      int prefix,
+      int w,
+      int bits,
+      int opcode,
+      int reg,
+      int v,
+      int rm,
+      int mask,
+      boolean zeroing) {
     emit(0x62);
     emit(
         map | (reg & 8) << 4 ^ 0x80 | (rm & 16) << 2 ^ 0x40 | (rm & 8) << 2 ^ 0x20 | reg & 16 ^ 16);
     emit(w << 7 | (~v & 15) << 3 | 4 | prefix);
-    emit(bits | (v & 16) >> 1 ^ 8);
+    emit((zeroing && mask != 0 ? 0x80 : 0) | bits | (v & 16) >> 1 ^ 8 | mask);
     emit(opcode);
     emit(0xc0 | (reg & 7) << 3 | rm & 7);
   }

@@ -3,6 +3,7 @@ package io.superweight.compute.cpu.x86;
 import static io.superweight.compute.cpu.x86.Assembler.at;
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.superweight.compute.cpu.x86.Assembler.Comparison;
 import io.superweight.compute.cpu.x86.Assembler.Condition;
 import io.superweight.compute.cpu.x86.Assembler.Label;
 import io.superweight.compute.cpu.x86.Assembler.Reg;
@@ -22,6 +23,60 @@ final class AssemblerTest {
     if (!got.equals(hex)) {
       wrong.add(got + " instead of " + hex);
     }
+  }
+
+  @Test
+  void instructionsOfEncodersHaveTheBytesThatGnuAsGivesThem() {
+    check("62d16c405cd9", a -> a.vsubps(3, 18, 9)); // vsubps zmm3, zmm18, zmm9
+    check(
+        "625124585c590f",
+        a -> a.vsubps(11, 11, at(Reg.R9, 60))); // vsubps zmm11, zmm11, dword ptr [r9+0x3c]{1to16}
+    check("62714c485ee7", a -> a.vdivps(12, 6, 7)); // vdivps zmm12, zmm6, zmm7
+    check("62512cc15ed1", a -> a.vdivps(10, 26, 9, 1)); // vdivps zmm10{k1}{z}, zmm26, zmm9
+    check("62114cc959ee", a -> a.vmulps(13, 6, 30, 1)); // vmulps zmm13{k1}{z}, zmm6, zmm30
+    check("622144485fc0", a -> a.vmaxps(24, 7, 16)); // vmaxps zmm24, zmm7, zmm16
+    check("62d104405dc0", a -> a.vminps(0, 31, 8)); // vminps zmm0, zmm31, zmm8
+    check(
+        "62c27d48184841",
+        a -> a.vbroadcastss(17, at(Reg.R8, 260))); // vbroadcastss zmm17, dword ptr [r8+0x104]
+    check("62e27d4818e5", a -> a.vbroadcastss(20, 5)); // vbroadcastss zmm20, xmm5
+    check(
+        "62b16c48c2cc00", a -> a.vcmpps(1, 2, 20, Comparison.EQUAL)); // vcmpeq_oqps k1, zmm2, zmm20
+    check(
+        "62916c40c2eb04",
+        a -> a.vcmpps(5, 18, 27, Comparison.OTHER)); // vcmpneq_uqps k5, zmm18, zmm27
+    check(
+        "62913448c2d31e",
+        a -> a.vcmpps(2, 9, 27, Comparison.GREATER)); // vcmpgt_oqps k2, zmm9, zmm27
+    check("62e27dca8acd", a -> a.vcompressps(5, 17, 2, true)); // vcompressps zmm5{k2}{z}, zmm17
+    check("62b27d498ac5", a -> a.vcompressps(21, 0, 1, false)); // vcompressps zmm21{k1}, zmm0
+    check("62e37d481def00", a -> a.vcvtps2ph(7, 21)); // vcvtps2ph ymm7, zmm21, 0
+    check("62317e485bc1", a -> a.vcvttps2dq(8, 17)); // vcvttps2dq zmm8, zmm17
+    check("62a17d485bc8", a -> a.vcvtps2dq(17, 16)); // vcvtps2dq zmm17, zmm16
+    check("62e27e48315a02", a -> a.vpmovdb(at(Reg.RDX, 32), 19)); // vpmovdb [rdx+0x20], zmm19
+    check("62816548dbe4", a -> a.vpandd(20, 3, 28)); // vpandd zmm20, zmm3, zmm28
+    check("62a13548ebdc", a -> a.vpord(19, 9, 20)); // vpord zmm19, zmm9, zmm20
+    check("62516d40fec1", a -> a.vpaddd(8, 18, 9)); // vpaddd zmm8, zmm18, zmm9
+    check("62310548faf9", a -> a.vpsubd(15, 15, 17)); // vpsubd zmm15, zmm15, zmm17
+    check("62f1654072f304", a -> a.vpslld(19, 3, 4)); // vpslld zmm19, zmm3, 4
+    check("62b15d4872d404", a -> a.vpsrld(4, 20, 4)); // vpsrld zmm4, zmm20, 4
+    check(
+        "62d10608596849",
+        a -> a.vmulss(5, 15, at(Reg.R8, 292))); // vmulss xmm5, xmm15, dword ptr [r8+0x124]
+    check("62f12e005ef5", a -> a.vdivss(6, 26, 5)); // vdivss xmm6, xmm26, xmm5
+    check(
+        "62d15e085e6848",
+        a -> a.vdivss(5, 4, at(Reg.R8, 288))); // vdivss xmm5, xmm4, dword ptr [r8+0x120]
+    check(
+        "62417e08105041", a -> a.vmovss(26, at(Reg.R8, 260))); // vmovss xmm26, dword ptr [r8+0x104]
+    check("62d17e08111a", a -> a.vmovss(at(Reg.R10), 3)); // vmovss dword ptr [r10], xmm3
+    check(
+        "62417c082f4043",
+        a -> a.vcomiss(24, at(Reg.R8, 268))); // vcomiss xmm24, dword ptr [r8+0x10c]
+    check(
+        "62737d08157a6800",
+        a -> a.vpextrw(at(Reg.RDX, 208), 15)); // vpextrw word ptr [rdx+0xd0], xmm15, 0
+    assertThat(wrong).isEmpty();
   }
 
   /** Bytes as GNU as writes them, with displacements as short as they can be. */
