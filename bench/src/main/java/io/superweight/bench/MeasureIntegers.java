@@ -45,7 +45,8 @@ public final class MeasureIntegers {
   private record Way(String name, Runnable work) {}
 
   /**
-   * @param arguments the device, then a model's folder or file, then the rounds of its windows
+   * @param arguments the device, then a model's folder or file, the rounds of its windows, their
+   *     tokens, and whether the simulation is measured, too (it takes 4 bytes a weight)
    */
   public static void main(String[] arguments) {
     String name = arguments.length > 0 ? arguments[0] : Devices.AUTO;
@@ -58,7 +59,9 @@ public final class MeasureIntegers {
               + f32.integerProducts().map(IntegerProducts::description).orElse("none"));
       if (arguments.length > 1) {
         int rounds = arguments.length > 2 ? Integer.parseInt(arguments[2]) : ROUNDS;
-        windows(Path.of(arguments[1]), bf16, f32, rounds);
+        int tokens = arguments.length > 3 ? Integer.parseInt(arguments[3]) : WINDOW;
+        boolean simulation = arguments.length <= 4 || Boolean.parseBoolean(arguments[4]);
+        windows(Path.of(arguments[1]), bf16, f32, rounds, tokens, simulation);
       } else {
         for (String shape : List.of("2048x2048", "5632x2048", "2048x5632", "4096x4096")) {
           int rows = Integer.parseInt(shape.split("x")[0]);
@@ -131,27 +134,32 @@ public final class MeasureIntegers {
     }
   }
 
-  private static void windows(Path path, Device bf16, Device f32, int rounds) {
+  private static void windows(
+      Path path, Device bf16, Device f32, int rounds, int tokens, boolean simulation) {
     try (Checkpoint checkpoint = Checkpoints.open(path);
         Transformer half = Transformer.load(checkpoint, bf16);
         Transformer full = Transformer.load(checkpoint, f32)) {
       Random random = new Random(5);
-      List<int[]> window = List.of(random.ints(WINDOW, 0, full.vocabularySize()).toArray());
+      List<int[]> window = List.of(random.ints(tokens, 0, full.vocabularySize()).toArray());
       EditedModel executed = quantized(full, EXECUTED);
       executed.notes().forEach(System.out::println);
-      Variant simulated = quantized(full, SIMULATED).variant();
+      Variant besideBf16 = quantized(half, EXECUTED).variant();
       List<Way> ways = new ArrayList<>();
       ways.add(new Way("f32", () -> score(full, window, Variant.INTACT)));
       ways.add(new Way("bf16", () -> score(half, window, Variant.INTACT)));
       ways.add(new Way(EXECUTED, () -> score(full, window, executed.variant())));
-      ways.add(new Way(SIMULATED, () -> score(full, window, simulated)));
+      ways.add(new Way(EXECUTED + ", bf16", () -> score(half, window, besideBf16)));
+      if (simulation) {
+        Variant simulated = quantized(full, SIMULATED).variant();
+        ways.add(new Way(SIMULATED, () -> score(full, window, simulated)));
+      }
       double[] seconds = inTurn(ways, rounds, 0);
       for (int i = 0; i < seconds.length; i++) {
         System.out.printf(
             Locale.ROOT,
-            "%-50s %8.1f tokens/s, × %.2f of f32, × %.2f of bf16%n",
+            "%-56s %8.1f tokens/s, × %.2f of f32, × %.2f of bf16%n",
             ways.get(i).name,
-            WINDOW / seconds[i],
+            tokens / seconds[i],
             seconds[0] / seconds[i],
             seconds[1] / seconds[i]);
       }
