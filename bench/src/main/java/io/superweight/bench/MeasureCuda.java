@@ -30,7 +30,10 @@ import java.util.Random;
  * BATCHxTOKENS} …, or {@code ops}.
  */
 public final class MeasureCuda {
-  private static final int WARM_UPS = 2;
+  /** As many as the peer's script takes; the JVM has compiled most of a pass by then. */
+  private static final int WARM_UPS = 10;
+
+  private static final int TIMES = 21;
 
   private final Device device;
   private final Transformer model;
@@ -99,10 +102,11 @@ public final class MeasureCuda {
   }
 
   private void speed(int batch, int tokens) {
-    for (int i = 0; i < WARM_UPS; i++) {
+    int share = batch * tokens > 8000 ? 3 : 1;
+    for (int i = 0; i < WARM_UPS / share; i++) {
       pass(batch, tokens);
     }
-    double[] times = new double[batch * tokens > 8000 ? 5 : 11];
+    double[] times = new double[TIMES / share];
     double mean = 0;
     for (int i = 0; i < times.length; i++) {
       long start = System.nanoTime();
