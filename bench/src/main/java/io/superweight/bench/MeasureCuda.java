@@ -63,7 +63,7 @@ public final class MeasureCuda {
       try (Transformer model = Transformer.load(checkpoint, device)) {
         MeasureCuda measure = new MeasureCuda(device, model);
         double loaded = seconds(start);
-        measure.pass(1, 16);
+        measure.pass(measure.sequences(1, 16));
         say("%s%n", device.description());
         say(
             "device open after %.2f s, model bound after %.2f s, first pass of 16 tokens done after"
@@ -89,28 +89,32 @@ public final class MeasureCuda {
     System.out.printf(Locale.ROOT, format, values);
   }
 
-  private double pass(int batch, int tokens) {
+  private List<int[]> sequences(int batch, int tokens) {
     Random random = new Random(batch * 31L + tokens);
     List<int[]> sequences = new ArrayList<>();
     for (int b = 0; b < batch; b++) {
       sequences.add(random.ints(tokens, 0, model.vocabularySize()).toArray());
     }
-    double[] ofTokens =
-        model.forward(sequences, List.of(Variant.INTACT), List.of(), Head.SCORE)
-            .logProbabilities()[0][0];
-    return Arrays.stream(ofTokens).average().orElse(0);
+    return sequences;
+  }
+
+  /** Log-probabilities of the first sequence. */
+  private double[] pass(List<int[]> sequences) {
+    return model.forward(sequences, List.of(Variant.INTACT), List.of(), Head.SCORE)
+        .logProbabilities()[0][0];
   }
 
   private void speed(int batch, int tokens) {
+    List<int[]> sequences = sequences(batch, tokens);
     int share = batch * tokens > 8000 ? 3 : 1;
     for (int i = 0; i < WARM_UPS / share; i++) {
-      pass(batch, tokens);
+      pass(sequences);
     }
     double[] times = new double[TIMES / share];
-    double mean = 0;
+    double[] ofTokens = {};
     for (int i = 0; i < times.length; i++) {
       long start = System.nanoTime();
-      mean = pass(batch, tokens);
+      ofTokens = pass(sequences);
       times[i] = seconds(start);
     }
     Arrays.sort(times);
@@ -124,7 +128,7 @@ public final class MeasureCuda {
         times[0] * 1e3,
         batch * tokens / median,
         model.streamedBytes() / median / 1e9,
-        mean);
+        Arrays.stream(ofTokens).average().orElse(0));
   }
 
   private interface Work {

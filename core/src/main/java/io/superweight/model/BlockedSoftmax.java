@@ -36,6 +36,12 @@ final class BlockedSoftmax {
   void add(LogitBlock block, int column, double[] divergence) {
     logSumExps.add(block.logSumExp());
     divergences.add(divergence);
+    if (logSumExps.size() == 1 && column == 0) {
+      System.arraycopy(block.target(), 0, target, 0, target.length);
+      System.arraycopy(block.largest(), 0, largest, 0, largest.length);
+      System.arraycopy(block.argMax(), 0, argMax, 0, argMax.length);
+      return;
+    }
     for (int r = 0; r < target.length; r++) {
       target[r] = Float.isNaN(block.target()[r]) ? target[r] : block.target()[r];
       if (logSumExps.size() == 1 || block.largest()[r] > largest[r]) {
@@ -65,8 +71,23 @@ final class BlockedSoftmax {
     return target[row] - logSumExp(row);
   }
 
+  /** Those of {@code count} rows from {@code row} on, while a device waits: in one go. */
+  void logProbabilities(int row, int count, double[] into, int at) {
+    double[] first = logSumExps.getFirst();
+    boolean alone = logSumExps.size() == 1;
+    for (int i = 0; i < count; i++) {
+      double sum = first[row + i];
+      boolean finite = sum - sum == 0;
+      into[at + i] = alone && finite ? target[row + i] - sum : logProbability(row + i);
+    }
+  }
+
   int greedy(int row) {
     return argMax[row];
+  }
+
+  void greedy(int row, int count, int[] into, int at) {
+    System.arraycopy(argMax, row, into, at, count);
   }
 
   /** The divergence of a row's softmax from that of another, nats. */

@@ -590,18 +590,17 @@ final class ForwardPass implements AutoCloseable {
     }
   }
 
-  /** Embeddings of the first tokens of each sequence into the rows of its lane. */
+  /**
+   * Embeddings of the first tokens of each sequence into the rows of its lane. A device waits for
+   * this: it goes through no token by itself.
+   */
   private void embed(List<Lane> lanes, List<int[]> sequences) {
     int from = lanes.getFirst().from();
     int rows = lanes.getLast().from() + lanes.getLast().count() - from;
     int[] ids = new int[rows];
-    int[] positions = new int[rows];
-    int at = 0;
     for (int n = 0; n < lanes.size(); n++) {
-      for (int t = 0; t < lanes.get(n).count(); t++) {
-        ids[at] = sequences.get(n)[t];
-        positions[at++] = lanes.get(n).position() + t;
-      }
+      Lane lane = lanes.get(n);
+      System.arraycopy(sequences.get(n), 0, ids, lane.from() - from, lane.count());
     }
     Buffer target = stream.rows(from, rows);
     device.embed(weights.embed, ids, target);
@@ -609,8 +608,12 @@ final class ForwardPass implements AutoCloseable {
       device.scale(target, architecture.embeddingScale());
     }
     if (weights.positions != null) {
-      for (int i = 0; i < rows; i++) {
-        positions[i] += architecture.positionOffset().orElseThrow();
+      int offset = architecture.positionOffset().orElseThrow();
+      int[] positions = new int[rows];
+      for (Lane lane : lanes) {
+        for (int t = 0; t < lane.count(); t++) {
+          positions[lane.from() - from + t] = lane.position() + t + offset;
+        }
       }
       try (Device.Scope local = device.scope()) {
         Buffer learned = local.allocate(rows, architecture.hiddenSize());
@@ -1658,13 +1661,13 @@ final class ForwardPass implements AutoCloseable {
         at = 0;
         for (int v = 0; v < slots.length; v++) {
           for (Stretch s : stretches) {
-            for (int t = s.first; t < s.first + s.count; t++) {
-              logProbabilities[v][s.sequence][t] = softmax.logProbability(at);
-              greedy[v][s.sequence][t] = softmax.greedy(at);
-              divergence[v][s.sequence][t] =
-                  v == 0 ? 0 : softmax.divergence(at - v * positions, at);
-              at++;
+            softmax.logProbabilities(at, s.count, logProbabilities[v][s.sequence], s.first);
+            softmax.greedy(at, s.count, greedy[v][s.sequence], s.first);
+            for (int t = 0; v > 0 && t < s.count; t++) {
+              divergence[v][s.sequence][s.first + t] =
+                  softmax.divergence(at + t - v * positions, at + t);
             }
+            at += s.count;
           }
         }
       }

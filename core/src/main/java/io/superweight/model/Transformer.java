@@ -315,14 +315,15 @@ public final class Transformer implements AutoCloseable {
   }
 
   private void checkIds(int[] sequence) {
+    int vocabulary = vocabularySize();
     for (int id : sequence) {
-      if (id < 0 || id >= vocabularySize()) {
+      if (id < 0 || id >= vocabulary) {
         throw new InputException(
             InputException.Kind.TEXT,
             "token id "
                 + id
                 + " is outside of the model's vocabulary of "
-                + vocabularySize()
+                + vocabulary
                 + "; do tokenizer and model belong together?");
       }
     }

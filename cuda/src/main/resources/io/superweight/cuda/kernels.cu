@@ -485,11 +485,13 @@ GLOBAL void rope(float* x32, u16* x16, int cols, int headDim, const float* cos, 
       u32* a = (u32*)&as;
       u32* b = (u32*)&bs;
 #pragma unroll
-      for (int j = 0; j < 4; j++) {
-        float2 c = *(const float2*)(cos + table + i + 2 * j), n = *(const float2*)(sin + table + i + 2 * j);
-        u32 p = a[j], q = b[j];
+      for (int j = 0; j < 4; j += 2) {
+        float4 c = *(const float4*)(cos + table + i + 2 * j), n = *(const float4*)(sin + table + i + 2 * j);
+        u32 p = a[j], q = b[j], r = a[j + 1], s = b[j + 1];
         a[j] = pack(lowOf(p) * c.x - lowOf(q) * n.x, highOf(p) * c.y - highOf(q) * n.y);
         b[j] = pack(lowOf(q) * c.x + lowOf(p) * n.x, highOf(q) * c.y + highOf(p) * n.y);
+        a[j + 1] = pack(lowOf(r) * c.z - lowOf(s) * n.z, highOf(r) * c.w - highOf(s) * n.w);
+        b[j + 1] = pack(lowOf(s) * c.z + lowOf(r) * n.z, highOf(s) * c.w + highOf(r) * n.w);
       }
       *first = as;
       *second = bs;
