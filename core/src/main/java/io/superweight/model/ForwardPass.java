@@ -1371,7 +1371,7 @@ final class ForwardPass implements AutoCloseable {
     SiteValues view = null;
     boolean transformed = false;
     for (ActivationTransform transform : lane.slot().variant.transforms()) {
-      if (transform.wants(site)) {
+      if (transform.wants(site) && transform.changes(site)) {
         view = view == null ? view(values, lane, tokens) : view;
         transform.transform(site, view);
         transformed = true;

@@ -41,10 +41,13 @@ public final class QuantizedActivations implements ActivationTransform {
   }
 
   @Override
+  public boolean changes(Site site) {
+    return wants(site) && (!executed || ActivationQuantizer.PRODUCTS.contains(site.kind()));
+  }
+
+  @Override
   public void transform(Site site, SiteValues values) {
-    if (!executed || ActivationQuantizer.PRODUCTS.contains(site.kind())) {
-      round(site, values.data(), values.rows(), values.cols(), values.tokens());
-    }
+    round(site, values.data(), values.rows(), values.cols(), values.tokens());
   }
 
   /**

@@ -144,32 +144,36 @@ final class CudaIntegers implements IntegerProducts {
     for (int row = 0; row < x.rows(); row += piece) {
       int rows = Math.min(piece, x.rows() - row);
       long scalesHere = scales + 4L * row;
-      long counted = (long) rows * k;
-      device.launchOver(
+      device.launch(
           "codes",
-          counted,
+          rows,
+          1,
+          1,
+          CudaDevice.THREADS,
+          0,
           from + 4L * row * x.cols(),
           scalesHere,
           most,
           ofX,
           x.cols(),
-          k,
-          counted);
+          k);
       if (!device.multiplyIntegers(codes.address, ofX, sums, rows, n, k)) {
         device.launchOver(
             "integerSums", (long) rows * n, ofX, codes.address, sums, n, k, (long) rows * n);
       }
-      long results = (long) rows * w.rows();
-      device.launchOver(
+      device.launch(
           "scaleSums",
-          results,
+          rows,
+          1,
+          1,
+          CudaDevice.THREADS,
+          0,
           sums,
           scalesHere,
           scalesOfW,
           to + 4L * row * w.rows(),
           n,
-          w.rows(),
-          results);
+          w.rows());
     }
     device.giveBack(ofX);
     device.giveBack(sums);

@@ -598,14 +598,19 @@ GLOBAL void largest(const float* x, float* result, int cols) {
   }
 }
 
-/** Codes of x, [rows, stored] with zeros behind column cols; count is all of them. */
-GLOBAL void codes(const float* x, const float* scales, int most, i8* out, int cols, int stored, i64 count) {
-  for (i64 i = blockIdx.x * (i64)blockDim.x + threadIdx.x; i < count; i += (i64)gridDim.x * blockDim.x) {
-    i64 row = i / stored;
-    int c = i % stored;
-    float scale = scales[row];
-    float code = c < cols && scale > 0 ? rintf(x[row * cols + c] / scale) : 0;
-    out[i] = code != code ? 0 : (i8)fminf(fmaxf(code, -most), most);
+/** Codes of x, [rows, stored] with zeros behind column cols; one block a row. */
+GLOBAL void codes(const float* x, const float* scales, int most, i8* out, int cols, int stored) {
+  i64 row = blockIdx.x;
+  float scale = scales[row];
+  for (int c = 4 * threadIdx.x; c < stored; c += 4 * blockDim.x) { // stored: a multiple of 32
+    u32 four = 0;
+#pragma unroll
+    for (int j = 0; j < 4; j++) {
+      float code = c + j < cols && scale > 0 ? rintf(x[row * cols + c + j] / scale) : 0;
+      int bounded = code != code ? 0 : (int)fminf(fmaxf(code, -most), most);
+      four |= (u32)(bounded & 255) << 8 * j;
+    }
+    *(u32*)(out + row * stored + c) = four;
   }
 }
 
@@ -622,12 +627,12 @@ GLOBAL void integerSums(const i8* x, const i8* w, int* sums, int n, int k, i64 c
   }
 }
 
-/** y[m, n] = (sums[m, n] · xScales[m]) · wScales[n], whose sums have rows of stored columns. */
-GLOBAL void scaleSums(const int* sums, const float* xScales, const float* wScales, float* y, int stored, int cols, i64 count) {
-  for (i64 i = blockIdx.x * (i64)blockDim.x + threadIdx.x; i < count; i += (i64)gridDim.x * blockDim.x) {
-    i64 row = i / cols;
-    int c = i % cols;
-    y[i] = (float)sums[row * stored + c] * xScales[row] * wScales[c];
+/** y[m, n] = (sums[m, n] · xScales[m]) · wScales[n], whose sums have rows of stored columns; one block a row. */
+GLOBAL void scaleSums(const int* sums, const float* xScales, const float* wScales, float* y, int stored, int cols) {
+  i64 row = blockIdx.x;
+  float scale = xScales[row];
+  for (int c = threadIdx.x; c < cols; c += blockDim.x) {
+    y[row * cols + c] = (float)sums[row * stored + c] * scale * wScales[c];
   }
 }
 
