@@ -18,7 +18,7 @@ public sealed interface Levels {
   record MinMax(int bits, Step step, boolean shifted) implements Levels {
     public MinMax {
       requireBits(bits);
-      if (shifted && step == Step.PAPER) {
+      if (shifted && step != Step.CODE) {
         throw new IllegalArgumentException("shifted codes have a step of their own");
       }
     }
@@ -91,9 +91,14 @@ public sealed interface Levels {
 
   /** How the distance of two levels comes from a block's range. */
   enum Step {
-    /** {@code (max − min) / (2ᴺ − 1)}, as the published code computes it. */
+    /** The inverse, {@code (2ᴺ − 1) / (max − min)}, as the published code computes it. */
     CODE,
-    /** {@code (max − min) / (2ᴺ⁻¹ − 1)}, as the paper's formula has it: half the levels. */
+    /**
+     * {@code (max − min) / (2ᴺ − 1)}, by which is divided: the same but for a last bit, which
+     * decides where values lie halfway between two levels.
+     */
+    DIVIDED,
+    /** {@code (2ᴺ⁻¹ − 1) / (max − min)}, as many levels as the paper's formula has: half. */
     PAPER
   }
 

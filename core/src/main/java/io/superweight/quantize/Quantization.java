@@ -44,7 +44,8 @@ public record Quantization(
       a row), block=16x16 (true tiles). Default: 64; of int, tensor
       clip=z:9, clip=z:auto (least KL from the model on --calibration), clip=block:1e-5, clip=tensor:1e-6, clip=iqr:1.5
       hold: the weights of --hold are put back
-      delta=paper: a step of (max−min)/(2^(N−1)−1), as the paper writes; shift: the published code's scale_shift
+      delta=paper: a step of (max−min)/(2^(N−1)−1), as the paper writes; delta=divided: the code's step, by which is \
+      divided where the code multiplies by its inverse; shift: the published code's scale_shift
       act=token, act=tensor: activations as symmetric INT8, one scale a token or a tensor; bits=N for others than 8
       on=in+products (default): inputs of q, k, v, gate, up, down; both products of attention; on=in, on=in+o+products …
       sa=largest (of each tensor one scalar is replaced by the median and put back), sa=outlying (the one that is \
@@ -122,7 +123,8 @@ public record Quantization(
                 switch (value) {
                   case "paper" -> Levels.Step.PAPER;
                   case "code" -> Levels.Step.CODE;
-                  default -> throw usage(text, "delta is code or paper");
+                  case "divided" -> Levels.Step.DIVIDED;
+                  default -> throw usage(text, "delta is code, divided or paper");
                 };
         case "act" ->
             scale =
@@ -201,11 +203,11 @@ public record Quantization(
     if (smoothDown && smooth.isEmpty()) {
       throw usage(text, "smooth-down needs an α: add smooth=0.5");
     }
-    if (!kind.equals("rtn") && (shift || step == Levels.Step.PAPER)) {
+    if (!kind.equals("rtn") && (shift || step != Levels.Step.CODE)) {
       throw usage(text, "shift and delta are of rtn2 … rtn8");
     }
-    if (shift && step == Levels.Step.PAPER) {
-      throw usage(text, "shift has a step of its own: leave delta=paper out");
+    if (shift && step != Levels.Step.CODE) {
+      throw usage(text, "shift has a step of its own: leave delta out");
     }
     Levels levels =
         switch (kind) {

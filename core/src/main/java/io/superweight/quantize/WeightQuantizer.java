@@ -45,7 +45,11 @@ public record WeightQuantizer(Levels levels, Blocks blocks, Clip clip, Indivisib
           case Levels.MinMax(int bits, Levels.Step step, boolean shifted) ->
               "rtn"
                   + bits
-                  + (step == Levels.Step.PAPER ? " delta=paper" : "")
+                  + switch (step) {
+                    case CODE -> "";
+                    case DIVIDED -> " delta=divided";
+                    case PAPER -> " delta=paper";
+                  }
                   + (shifted ? " shift" : "");
           case Levels.Symmetric(int bits) -> "int" + bits;
           case Levels.NormalFloat(int bits) -> "nf" + bits;
@@ -341,6 +345,10 @@ public record WeightQuantizer(Levels levels, Blocks blocks, Clip clip, Indivisib
 
   private static void minMax(
       float[] w, int size, float min, float max, int bits, Levels.Step step, boolean shifted) {
+    if (step == Levels.Step.DIVIDED) {
+      divided(w, size, min, (max - min) / ((1 << bits) - 1));
+      return;
+    }
     double levels =
         shifted
             ? (1 << bits) - 0.01
@@ -353,6 +361,15 @@ public record WeightQuantizer(Levels levels, Blocks blocks, Clip clip, Indivisib
     for (int i = 0; i < size; i++) {
       float code = (w[i] - min) * scale - shift;
       w[i] = ((float) Math.rint(code) + shift) / scale + min;
+    }
+  }
+
+  private static void divided(float[] w, int size, float min, float step) {
+    if (step == 0) {
+      return; // the range is next to nothing: as a block of equal weights
+    }
+    for (int i = 0; i < size; i++) {
+      w[i] = (float) Math.rint((w[i] - min) / step) * step + min;
     }
   }
 

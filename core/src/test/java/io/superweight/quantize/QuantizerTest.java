@@ -335,6 +335,7 @@ class QuantizerTest {
                   "rtn4:clip=z:9",
                   "rtn4:clip=z:8",
                   "rtn4:delta=paper",
+                  "rtn4:delta=divided",
                   "rtn4:shift",
                   "nf4",
                   "int4:block=64",
