@@ -146,6 +146,9 @@ final class FindCommand implements Runnable {
     try (Progress progress = options.progress(terminal, quiet);
         OpenModel open = OpenModel.open(model, options, progress)) {
       progress.stage("searching");
+      if (rounds == 1 && Boolean.FALSE.equals(verify)) {
+        open.onePassMore();
+      }
       FindResult found = Finder.find(open.transformer(), open.tokenizer(), findOptions);
       Optional<Verification> proof = prove(open, found, verifyOptions, progress, terminal);
       result = new FindReport(Version.number(), open.facts(), findOptions, found, proof);

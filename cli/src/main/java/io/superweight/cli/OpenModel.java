@@ -15,28 +15,35 @@ import io.superweight.tokenizer.Tokenizers;
 import java.nio.file.Files;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.function.Supplier;
 
 /** A model that a command runs on, with all that belongs to it. */
 final class OpenModel implements AutoCloseable {
-  private final boolean embedded;
   private final Checkpoint checkpoint;
   private final Device device;
   private final Transformer transformer;
 
-  /**
-   * Computes the digest that every report names, once the first pass has read what it samples and
-   * leaves a processor free.
-   */
-  private CompletableFuture<String> digest;
+  /** The digest that every report names, computed while one processor is enough for the rest. */
+  private final CompletableFuture<String> digest;
 
-  private Tokenizer tokenizer;
+  /** Opened beside the device. Token ids need none: what is wrong with it is told who asks. */
+  private final CompletableFuture<Tokenizer> tokenizer;
+
+  /** Whether the next pass is the last one. */
+  private boolean lastPass;
 
   private OpenModel(
-      boolean embedded, Checkpoint checkpoint, Device device, Transformer transformer) {
-    this.embedded = embedded;
+      Checkpoint checkpoint,
+      Device device,
+      Transformer transformer,
+      CompletableFuture<String> digest,
+      CompletableFuture<Tokenizer> tokenizer) {
     this.checkpoint = checkpoint;
     this.device = device;
     this.transformer = transformer;
+    this.digest = digest;
+    this.tokenizer = tokenizer;
   }
 
   /**
@@ -48,6 +55,11 @@ final class OpenModel implements AutoCloseable {
     progress.stage("opening " + (name == null ? "the embedded model" : name));
     ActivationMemory memory = ActivationMemory.of(options.activationMemory());
     Checkpoint checkpoint = checkpoint(name, progress);
+    CompletableFuture<Tokenizer> tokenizer =
+        beside(
+            "superweight-tokenizer",
+            () -> name == null ? Books12m.tokenizer() : Tokenizers.of(checkpoint));
+    CompletableFuture<String> digest = beside("superweight-digest", checkpoint::digest);
     Device device = null;
     try {
       Devices.Opened opened =
@@ -56,15 +68,32 @@ final class OpenModel implements AutoCloseable {
       opened.notice().ifPresent(progress::line);
       Transformer transformer = Transformer.load(checkpoint, device);
       transformer.activationMemory(memory);
-      OpenModel open = new OpenModel(name == null, checkpoint, device, transformer);
+      OpenModel open = new OpenModel(checkpoint, device, transformer, digest, tokenizer);
       transformer.listener(open.listener(progress));
       return open;
     } catch (RuntimeException e) {
       if (device != null) {
         device.close();
       }
-      checkpoint.close();
+      close(checkpoint, digest, tokenizer);
       throw e;
+    }
+  }
+
+  private static <T> CompletableFuture<T> beside(String thread, Supplier<T> work) {
+    return CompletableFuture.supplyAsync(work, Thread.ofPlatform().daemon().name(thread)::start);
+  }
+
+  /** What somebody has computed, or the trouble that he had. */
+  private static <T> T of(CompletableFuture<T> work) {
+    try {
+      return work.join();
+    } catch (CompletionException e) {
+      switch (e.getCause()) {
+        case RuntimeException trouble -> throw trouble;
+        case Error trouble -> throw trouble;
+        default -> throw e;
+      }
     }
   }
 
@@ -98,44 +127,46 @@ final class OpenModel implements AutoCloseable {
     return transformer;
   }
 
-  /** The tokenizer, opened when it is first asked for: token ids need none. */
+  /** The tokenizer; whoever has token ids need not ask for it. */
   Tokenizer tokenizer() {
-    if (tokenizer == null) {
-      tokenizer = embedded ? Books12m.tokenizer() : Tokenizers.of(checkpoint);
-    }
-    return tokenizer;
+    return of(tokenizer);
+  }
+
+  /**
+   * Says that one more pass is all there is: what it maps is unmapped while its results are seen.
+   */
+  void onePassMore() {
+    lastPass = true;
   }
 
   private PassListener listener(Progress progress) {
     return (layer, layers) -> {
       progress.layerDone(layer, layers);
-      if (layer == layers && digest == null) {
-        digest =
-            CompletableFuture.supplyAsync(
-                checkpoint::digest, Thread.ofPlatform().daemon().name("superweight-digest")::start);
+      if (layer == layers && lastPass) {
+        transformer.noPassFollows();
       }
     };
   }
 
   ModelFacts facts() {
-    waitForDigest();
+    of(digest);
     return ModelFacts.of(transformer, tokenizer());
-  }
-
-  private void waitForDigest() {
-    if (digest != null) {
-      digest.exceptionally(e -> null).join(); // whoever asks for it meets the trouble, too
-    }
   }
 
   @Override
   public void close() {
-    waitForDigest(); // it reads what is closed
     transformer.close();
     device.close();
-    if (tokenizer != null) {
-      tokenizer.close();
-    }
+    close(checkpoint, digest, tokenizer);
+  }
+
+  /** Both read what is closed. */
+  private static void close(
+      Checkpoint checkpoint,
+      CompletableFuture<String> digest,
+      CompletableFuture<Tokenizer> tokenizer) {
+    digest.exceptionally(e -> null).join();
+    Optional.ofNullable(tokenizer.exceptionally(e -> null).join()).ifPresent(Tokenizer::close);
     checkpoint.close();
   }
 }

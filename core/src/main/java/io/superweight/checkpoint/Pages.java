@@ -18,6 +18,11 @@ public final class Pages {
   /** {@code MADV_POPULATE_READ} of Linux 5.14: reads and maps, as touching would, and waits. */
   private static final int POPULATE_READ = 22;
 
+  /**
+   * {@code MADV_DONTNEED}: of a mapped file nothing is lost, what is touched again is mapped again.
+   */
+  private static final int DONT_NEED = 4;
+
   /** Of the x86-64 and arm64 systems that this runs on; larger pages are multiples of it. */
   private static final long PAGE = 4096;
 
@@ -88,6 +93,11 @@ public final class Pages {
       }
     }
     return true;
+  }
+
+  /** Unmaps the pages of a part of a mapped file, which stays readable. */
+  public void letGo(MemorySegment mapped) {
+    call(madvise, mapped, DONT_NEED);
   }
 
   /**

@@ -15,7 +15,7 @@ import java.util.stream.Stream;
  * first pass brings all; a later one looks whether a layer is still there. It changes when bytes
  * are read, never what is computed; where the system cannot do it, nothing happens.
  */
-final class LayerPages {
+final class LayerPages implements AutoCloseable {
   /** Layers that are brought before the one that computes has been left. */
   private static final int AHEAD = 2;
 
@@ -31,6 +31,7 @@ final class LayerPages {
   private final boolean[] brought;
   private final boolean worthwhile;
   private Optional<Pages> pages;
+  private Thread lettingGo;
 
   /**
    * @param wanted whether anybody will read the weights where they are mapped
@@ -85,6 +86,44 @@ final class LayerPages {
    */
   Ahead begin(int steps, boolean experts) {
     return new Ahead(steps, experts ? withExperts : layers);
+  }
+
+  /**
+   * Unmaps what passes have brought, on a thread of its own: of a large model that takes a tenth of
+   * a second, which somebody who is done would otherwise wait for at the end.
+   */
+  void letGo() {
+    if (!worthwhile || pages == null || pages.isEmpty() || lettingGo != null) {
+      return;
+    }
+    Pages known = pages.get();
+    lettingGo =
+        Thread.ofPlatform()
+            .daemon()
+            .name("superweight-let-go")
+            .start(() -> withExperts.stream().flatMap(List::stream).forEach(known::letGo));
+  }
+
+  /** Waits for what {@link #letGo} has begun: the files are closed next. */
+  @Override
+  public void close() {
+    if (lettingGo != null) {
+      awaitEnd(lettingGo);
+    }
+  }
+
+  private static void awaitEnd(Thread thread) {
+    boolean interrupted = false;
+    while (thread.isAlive()) {
+      try {
+        thread.join();
+      } catch (InterruptedException e) {
+        interrupted = true;
+      }
+    }
+    if (interrupted) {
+      Thread.currentThread().interrupt();
+    }
   }
 
   /** The read-ahead of one pass, on a thread of its own; closed with the pass. */
@@ -151,17 +190,7 @@ final class LayerPages {
     public void close() {
       closed.set(true);
       LockSupport.unpark(thread);
-      boolean interrupted = false;
-      while (thread.isAlive()) {
-        try {
-          thread.join();
-        } catch (InterruptedException e) {
-          interrupted = true;
-        }
-      }
-      if (interrupted) {
-        Thread.currentThread().interrupt();
-      }
+      awaitEnd(thread);
     }
   }
 }

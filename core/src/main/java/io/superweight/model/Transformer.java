@@ -73,6 +73,14 @@ public final class Transformer implements AutoCloseable {
     memory = bound;
   }
 
+  /**
+   * Says that no pass follows: what the passes have mapped of the weights is unmapped beside what
+   * the caller does next. A pass that follows after all only maps it again.
+   */
+  public void noPassFollows() {
+    pages.letGo();
+  }
+
   public Architecture architecture() {
     return architecture;
   }
@@ -348,6 +356,7 @@ public final class Transformer implements AutoCloseable {
 
   @Override
   public void close() {
+    pages.close();
     kept.close();
     ropes.close();
     scope.close();
