@@ -41,6 +41,9 @@ public final class CpuDevice implements Device {
   /** Queries times keys of a sequence up to which attention is little work. */
   private static final int FEW_PAIRS = 1024;
 
+  /** Elements behind which vector code has been compiled soon, and goes over them once. */
+  private static final int MANY = 1 << 20;
+
   private final String name;
   private final Kernels kernels;
 
@@ -529,13 +532,16 @@ public final class CpuDevice implements Device {
   public void gate(Activation activation, Buffer gate, Buffer up) {
     Operands.requireSame(gate, up);
     long elements = (long) gate.rows() * gate.cols();
-    if (product.gate(workers, activation, gate.data(), up.data(), elements)) {
+    boolean ours = elements > MANY && !(kernels instanceof ScalarKernels);
+    if (!ours && product.gate(workers, activation, gate.data(), up.data(), elements)) {
       return;
     }
+    // One token: a text is being written, and many follow.
+    Kernels chosen = gate.rows() == 1 ? kernels : kernels(gate);
     eachPiece(
         gate,
         (from, count) ->
-            kernels(gate).gate(activation, part(gate, from, count), part(up, from, count), count));
+            chosen.gate(activation, part(gate, from, count), part(up, from, count), count));
   }
 
   @Override

@@ -194,7 +194,8 @@ final class TiledAttention {
       FloatVector sum = FloatVector.zero(SPECIES);
       for (int j = block; j < Math.min(keys, block + LANES); j++) {
         int at = j * width + column;
-        FloatVector e = VectorMath.exp(FloatVector.fromArray(SPECIES, scores, at).sub(largest));
+        FloatVector e =
+            VectorMath.expUpToZero(FloatVector.fromArray(SPECIES, scores, at).sub(largest));
         e.intoArray(scores, at);
         sum = sum.add(e);
       }

@@ -176,7 +176,8 @@ final class VectorAttention {
       for (int block = 0; block < scoresOfQuery; block += KEYS * LANES) {
         FloatVector sum = FloatVector.zero(SPECIES);
         for (int j = block; j < Math.min(scoresOfQuery, block + KEYS * LANES); j += LANES) {
-          FloatVector e = VectorMath.exp(FloatVector.fromArray(SPECIES, scores, row + j).sub(max));
+          FloatVector e =
+              VectorMath.expUpToZero(FloatVector.fromArray(SPECIES, scores, row + j).sub(max));
           e.intoArray(scores, row + j);
           sum = sum.add(e);
         }

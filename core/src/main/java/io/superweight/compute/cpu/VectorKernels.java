@@ -244,7 +244,12 @@ final class VectorKernels implements Kernels {
       int cols) {
     double squares = VectorReductions.squares(x, cols, 0);
     float inverse = (float) (1 / Math.sqrt(squares / cols + epsilon));
-    for (int i = 0; i < cols; i += LANES) {
+    int i = 0;
+    for (; i <= cols - LANES; i += LANES) {
+      FloatVector normal = load(x, i).mul(inverse);
+      store(weight == null ? normal : normal.mul(load(weight, i).add(offset)), y, i);
+    }
+    if (i < cols) {
       VectorMask<Float> inside = SPECIES.indexInRange(i, cols);
       FloatVector normal = load(x, i, inside).mul(inverse);
       store(
@@ -311,24 +316,29 @@ final class VectorKernels implements Kernels {
     int first = from / LANES * LANES;
     int end = (to + LANES - 1) / LANES * LANES;
     for (int j = first; j < end; j += LANES) {
-      FloatVector score = load(scores, j).mul(scale);
+      FloatVector score = load(scores, j);
+      boolean edge = j < from || j + LANES > to;
       if (softcap != 0) {
-        score = VectorMath.tanh(score.div(softcap)).mul(softcap);
+        score = VectorMath.tanh(score.mul(scale / softcap)).mul(softcap);
       }
-      if (j < from || j + LANES > to) {
+      if (edge) {
         VectorMask<Float> seen = SPECIES.indexInRange(j, to).andNot(SPECIES.indexInRange(j, from));
         score = lowest.blend(score, seen);
       }
-      store(score, scores, j);
-      largest = largest.max(score);
+      if (edge || softcap != 0) {
+        store(score, scores, j);
+      }
+      // Not max, which takes a detour for NaN: that shows in the total.
+      largest = largest.blend(score, score.compare(VectorOperators.GT, largest));
     }
-    float max = largest.reduceLanes(VectorOperators.MAX);
+    float factor = softcap == 0 ? scale : 1;
+    float max = factor * largest.reduceLanes(VectorOperators.MAX);
     float[] lanes = new float[LANES];
     double total = 0;
     for (int block = first; block < end; block += SUMMED) {
       FloatVector sum = FloatVector.zero(SPECIES);
       for (int j = block; j < Math.min(end, block + SUMMED); j += LANES) {
-        FloatVector e = VectorMath.exp(load(scores, j).sub(max));
+        FloatVector e = VectorMath.expUpToZero(load(scores, j).mul(factor).sub(max));
         store(e, scores, j);
         sum = sum.add(e);
       }

@@ -6,6 +6,7 @@ import jdk.incubator.vector.DoubleVector;
 import jdk.incubator.vector.FloatVector;
 import jdk.incubator.vector.IntVector;
 import jdk.incubator.vector.LongVector;
+import jdk.incubator.vector.VectorMask;
 import jdk.incubator.vector.VectorOperators;
 import jdk.incubator.vector.VectorSpecies;
 
@@ -41,17 +42,36 @@ final class VectorMath {
     FloatVector n = in.mul(LOG2_E).add(ROUND).sub(ROUND);
     FloatVector r = n.fma(broadcast(-LOG_2_HIGH), in);
     r = n.fma(broadcast(-LOG_2_LOW), r);
-    // (exp(r) − 1 − r) / r² for |r| ≤ log(2)/2, to 1e-8 of exp(r).
+    FloatVector p = ofRest(r);
+    // 2ⁿ in two steps, since n alone may lie outside of the exponent's range.
+    IntVector whole = (IntVector) n.convert(VectorOperators.F2I, 0);
+    IntVector half = whole.lanewise(VectorOperators.ASHR, 1);
+    return p.mul(powerOfTwo(half)).mul(powerOfTwo(whole.sub(half)));
+  }
+
+  /**
+   * {@code exp(x)} for x up to 0, as a softmax needs it; 0 where it is below 1.6e-38. A third of
+   * the instructions: 2ⁿ is added to the exponent, with the bits that rounding has left it in.
+   */
+  static FloatVector expUpToZero(FloatVector x) {
+    VectorMask<Float> nothing = x.compare(VectorOperators.LT, -87f);
+    FloatVector shifted = x.fma(broadcast(LOG2_E), broadcast(ROUND));
+    FloatVector n = shifted.sub(ROUND);
+    FloatVector r = n.fma(broadcast(-LOG_2_HIGH), x);
+    r = n.fma(broadcast(-LOG_2_LOW), r);
+    IntVector power = shifted.reinterpretAsInts().lanewise(VectorOperators.LSHL, 23);
+    return ofRest(r).reinterpretAsInts().add(power).reinterpretAsFloats().blend(0, nothing);
+  }
+
+  /** {@code exp(r)} for |r| ≤ log(2)/2. */
+  private static FloatVector ofRest(FloatVector r) {
+    // (exp(r) − 1 − r) / r², to 1e-8 of exp(r).
     FloatVector p = broadcast(0.00139336435225f);
     p = p.fma(r, broadcast(0.00836317556547f));
     p = p.fma(r, broadcast(0.0416664649761f));
     p = p.fma(r, broadcast(0.166665770032f));
     p = p.fma(r, broadcast(0.500000001346f));
-    p = p.fma(r.mul(r), r).add(1f);
-    // 2ⁿ in two steps, since n alone may lie outside of the exponent's range.
-    IntVector whole = (IntVector) n.convert(VectorOperators.F2I, 0);
-    IntVector half = whole.lanewise(VectorOperators.ASHR, 1);
-    return p.mul(powerOfTwo(half)).mul(powerOfTwo(whole.sub(half)));
+    return p.fma(r.mul(r), r).add(1f);
   }
 
   private static FloatVector powerOfTwo(IntVector n) {
@@ -104,7 +124,8 @@ final class VectorMath {
 
   /** {@code x / (1 + exp(−x))}. */
   static FloatVector silu(FloatVector x) {
-    return x.div(exp(x.neg()).add(1f));
+    FloatVector e = expUpToZero(x.abs().neg());
+    return x.div(e.add(1f)).mul(broadcast(1f).blend(e, x.compare(VectorOperators.LT, 0f)));
   }
 
   /** {@code x · Φ(x)} with the error function. */

@@ -27,7 +27,15 @@ final class VectorReductions {
   /** {@code Σ (x[i] − center)²}. */
   static double squares(MemorySegment x, int cols, double center) {
     DoubleVector sum = DoubleVector.zero(DOUBLES);
+    DoubleVector other = sum; // so that not every addition waits for the one before
     int i = 0;
+    for (; i <= cols - 2 * LANES; i += 2 * LANES) {
+      DoubleVector v = load(x, i).sub(center);
+      DoubleVector w = load(x, i + LANES).sub(center);
+      sum = v.fma(v, sum);
+      other = w.fma(w, other);
+    }
+    sum = sum.add(other);
     for (; i <= cols - LANES; i += LANES) {
       DoubleVector v = load(x, i).sub(center);
       sum = v.fma(v, sum);

@@ -1,11 +1,13 @@
 package io.superweight.compute.cpu;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.within;
 
 import io.superweight.compute.Matrix;
 import io.superweight.tensor.DType;
 import java.lang.foreign.MemorySegment;
 import java.util.Random;
+import jdk.incubator.vector.FloatVector;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -45,6 +47,37 @@ final class VectorKernelsTest extends JavaKernelsContract {
                 .isEqualTo(Float.floatToRawIntBits(expected[k]));
           }
         }
+      }
+    }
+  }
+
+  @Test
+  void exponentialsOfASoftmaxAreWithinTwoUnitsAndEndAtZero() {
+    Random random = new Random(5);
+    int lanes = VectorTiles.LANES;
+    float[] x = new float[lanes];
+    for (int repeat = 0; repeat < 4000; repeat++) {
+      for (int i = 0; i < lanes; i++) {
+        x[i] = -(float) (87 * Math.pow(random.nextDouble(), 1 + repeat % 4));
+      }
+      float[] e =
+          VectorMath.expUpToZero(FloatVector.fromArray(VectorTiles.SPECIES, x, 0)).toArray();
+      for (int i = 0; i < lanes; i++) {
+        assertThat((double) e[i])
+            .as("exp(%s)", x[i])
+            .isCloseTo(Math.exp(x[i]), within(2.0 * Math.ulp((float) Math.exp(x[i]))));
+      }
+    }
+    float[] ends = {0, -0f, -87, -87.0001f, -200, Float.NEGATIVE_INFINITY, Float.NaN, -1e-30f};
+    for (int i = 0; i < ends.length; i++) {
+      x[i % lanes] = ends[i];
+      float e =
+          VectorMath.expUpToZero(FloatVector.fromArray(VectorTiles.SPECIES, x, 0)).lane(i % lanes);
+      switch (i) {
+        case 0, 1, 7 -> assertThat(e).isEqualTo(1);
+        case 2 -> assertThat(e).isGreaterThan(Float.MIN_NORMAL);
+        case 6 -> assertThat(e).isNaN();
+        default -> assertThat(e).isZero();
       }
     }
   }
