@@ -20,12 +20,18 @@ import java.util.function.Supplier;
 
 /** A model that a command runs on, with all that belongs to it. */
 final class OpenModel implements AutoCloseable {
+  /** Layers of the first pass that are computed beside the digest. */
+  private static final int LAYERS_BESIDE_DIGEST = 2;
+
   private final Checkpoint checkpoint;
   private final Device device;
   private final Transformer transformer;
 
-  /** The digest that every report names, computed while one processor is enough for the rest. */
-  private final CompletableFuture<String> digest;
+  /**
+   * Computes the digest that every report names, once the first pass has read nearly all that it
+   * samples: before, a cold disk would be sent to and fro.
+   */
+  private CompletableFuture<String> digest;
 
   /** Opened beside the device. Token ids need none: what is wrong with it is told who asks. */
   private final CompletableFuture<Tokenizer> tokenizer;
@@ -37,12 +43,10 @@ final class OpenModel implements AutoCloseable {
       Checkpoint checkpoint,
       Device device,
       Transformer transformer,
-      CompletableFuture<String> digest,
       CompletableFuture<Tokenizer> tokenizer) {
     this.checkpoint = checkpoint;
     this.device = device;
     this.transformer = transformer;
-    this.digest = digest;
     this.tokenizer = tokenizer;
   }
 
@@ -59,7 +63,6 @@ final class OpenModel implements AutoCloseable {
         beside(
             "superweight-tokenizer",
             () -> name == null ? Books12m.tokenizer() : Tokenizers.of(checkpoint));
-    CompletableFuture<String> digest = beside("superweight-digest", checkpoint::digest);
     Device device = null;
     try {
       Devices.Opened opened =
@@ -68,14 +71,15 @@ final class OpenModel implements AutoCloseable {
       opened.notice().ifPresent(progress::line);
       Transformer transformer = Transformer.load(checkpoint, device);
       transformer.activationMemory(memory);
-      OpenModel open = new OpenModel(checkpoint, device, transformer, digest, tokenizer);
+      OpenModel open = new OpenModel(checkpoint, device, transformer, tokenizer);
       transformer.listener(open.listener(progress));
       return open;
     } catch (RuntimeException e) {
       if (device != null) {
         device.close();
       }
-      close(checkpoint, digest, tokenizer);
+      close(tokenizer);
+      checkpoint.close();
       throw e;
     }
   }
@@ -142,6 +146,9 @@ final class OpenModel implements AutoCloseable {
   private PassListener listener(Progress progress) {
     return (layer, layers) -> {
       progress.layerDone(layer, layers);
+      if (layer >= layers - LAYERS_BESIDE_DIGEST && digest == null) {
+        digest = beside("superweight-digest", checkpoint::digest);
+      }
       if (layer == layers && lastPass) {
         transformer.noPassFollows();
       }
@@ -149,24 +156,25 @@ final class OpenModel implements AutoCloseable {
   }
 
   ModelFacts facts() {
-    of(digest);
+    if (digest != null) {
+      of(digest);
+    }
     return ModelFacts.of(transformer, tokenizer());
   }
 
   @Override
   public void close() {
+    if (digest != null) {
+      digest.exceptionally(e -> null).join(); // it reads what is closed
+    }
     transformer.close();
     device.close();
-    close(checkpoint, digest, tokenizer);
+    close(tokenizer);
+    checkpoint.close();
   }
 
-  /** Both read what is closed. */
-  private static void close(
-      Checkpoint checkpoint,
-      CompletableFuture<String> digest,
-      CompletableFuture<Tokenizer> tokenizer) {
-    digest.exceptionally(e -> null).join();
+  /** It reads what is closed next. */
+  private static void close(CompletableFuture<Tokenizer> tokenizer) {
     Optional.ofNullable(tokenizer.exceptionally(e -> null).join()).ifPresent(Tokenizer::close);
-    checkpoint.close();
   }
 }
